@@ -1,0 +1,92 @@
+"""The error tree.
+
+Every error carries a stable ``code``: logs and the call record keep the code, and the code chooses
+the French sentence the caller hears (``operator.yml``, ``phrases``).
+
+    DecrocheError                 decroche.error
+    ├── ConfigurationError        config.invalid
+    ├── ModelUnavailableError     models.unavailable
+    ├── RecognitionError          recognition.failed
+    │   └── RecognitionBusyError  recognition.busy
+    ├── VoiceError                voice.failed
+    ├── DialogueError             dialogue.failed
+    │   ├── DialogueTimeoutError  dialogue.timeout
+    │   └── DialoguePayloadError  dialogue.payload
+    ├── StoreError                store.failed
+    ├── TransportError            transport.failed
+    └── InputError                input.invalid
+"""
+
+from __future__ import annotations
+
+
+class DecrocheError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+    code = "decroche.error"
+
+
+class ConfigurationError(DecrocheError):
+    """A setting or ``operator.yml`` is wrong; the message names file, key and reason."""
+
+    code = "config.invalid"
+
+
+class ModelUnavailableError(DecrocheError):
+    """A speech model could not be found, fetched or verified; the message says what was tried."""
+
+    code = "models.unavailable"
+
+
+class RecognitionError(DecrocheError):
+    """Speech recognition failed on an utterance."""
+
+    code = "recognition.failed"
+
+
+class RecognitionBusyError(RecognitionError):
+    """The bounded recognition queue is full."""
+
+    code = "recognition.busy"
+
+
+class VoiceError(DecrocheError):
+    """Speech synthesis failed on a sentence."""
+
+    code = "voice.failed"
+
+
+class DialogueError(DecrocheError):
+    """The dialogue server failed to answer a turn."""
+
+    code = "dialogue.failed"
+
+
+class DialogueTimeoutError(DialogueError):
+    """The dialogue server did not answer in time; the turn may or may not have been taken."""
+
+    code = "dialogue.timeout"
+
+
+class DialoguePayloadError(DialogueError):
+    """The dialogue server answered something outside the contract (``docs/contract.md``)."""
+
+    code = "dialogue.payload"
+
+
+class StoreError(DecrocheError):
+    """The call record could not be read or written."""
+
+    code = "store.failed"
+
+
+class TransportError(DecrocheError):
+    """A media door (browser, phone) failed."""
+
+    code = "transport.failed"
+
+
+class InputError(DecrocheError):
+    """Something a person or another program sent is malformed; the message says what and why."""
+
+    code = "input.invalid"

@@ -1,0 +1,169 @@
+"""The journal of a call: every fact is an event, and record, packet and live view are folds of them.
+
+All events are frozen, carry ``at_ms`` (milliseconds since the call was answered) and have a stable
+``type`` string for JSON. Texts are redacted before they enter the journal (``bot.record.redact``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class CallEvent:
+    """Base of all events. ``turn``: 0 before the caller's first turn, then counted from 1."""
+
+    type: ClassVar[str] = "event"
+    at_ms: int
+    turn: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON values, ``type`` first."""
+        return {"type": self.type, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class CallStarted(CallEvent):
+    """The call was answered. ``started_at``: ISO 8601 UTC. ``caller_number``: E.164 or empty."""
+
+    type: ClassVar[str] = "call_started"
+    call_id: str
+    case_id: str
+    channel: str
+    caller_number: str
+    started_at: str
+
+
+@dataclass(frozen=True)
+class BotSaid(CallEvent):
+    """The bot began to say ``text`` (written form). ``private``: it holds personal data."""
+
+    type: ClassVar[str] = "bot_said"
+    text: str
+    private: bool
+
+
+@dataclass(frozen=True)
+class BotInterrupted(CallEvent):
+    """The caller cut the bot short. ``heard``: the part of the reply that was played."""
+
+    type: ClassVar[str] = "bot_interrupted"
+    heard: str
+
+
+@dataclass(frozen=True)
+class CallerSaid(CallEvent):
+    """One caller turn. ``raw``: as recognised; ``text``: normalised, as the dialogue got it."""
+
+    type: ClassVar[str] = "caller_said"
+    raw: str
+    text: str
+    mode: str
+    confidence: float
+    started_ms: int
+    ended_ms: int
+
+
+@dataclass(frozen=True)
+class Understood(CallEvent):
+    """What the dialogue made of the turn. ``slots``: the ones set, redacted."""
+
+    type: ClassVar[str] = "understood"
+    intent: str
+    confidence: float
+    entities: tuple[Mapping[str, Any], ...] = ()
+    slots: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ActionDone(CallEvent):
+    """Something was tried or done for the subscriber. ``reference``: what the caller was given."""
+
+    type: ClassVar[str] = "action_done"
+    action: str
+    ok: bool
+    reference: str = ""
+    result: str = ""
+
+
+@dataclass(frozen=True)
+class Identified(CallEvent):
+    """Identity changed. ``subscriber`` and ``contract`` hold masked values only."""
+
+    type: ClassVar[str] = "identified"
+    verified: bool
+    how: str
+    subscriber: Mapping[str, str] = field(default_factory=dict)
+    contract: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OfferTold(CallEvent):
+    """An offer was told or answered: the offers audit. ``answer``: proposed | accepted | refused."""
+
+    type: ClassVar[str] = "offer"
+    offer: str
+    terms: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class SilenceNoted(CallEvent):
+    """The caller stayed silent. ``step``: reprompt | keypad | human."""
+
+    type: ClassVar[str] = "silence"
+    step: str
+
+
+@dataclass(frozen=True)
+class HandoffRequested(CallEvent):
+    """A person is needed. ``skill``: billing | technical | retention | general."""
+
+    type: ClassVar[str] = "handoff_requested"
+    reason: str
+    skill: str
+    video: bool = False
+
+
+@dataclass(frozen=True)
+class CallbackPromised(CallEvent):
+    """The subscriber will be called back. ``due_at``: ISO 8601 with offset, or empty for "as soon as open"."""
+
+    type: ClassVar[str] = "callback_promised"
+    reason: str
+    due_at: str = ""
+
+
+@dataclass(frozen=True)
+class Fault(CallEvent):
+    """A part failed. ``stage``: recognition | voice | dialogue | store | transport; ``code``: error code."""
+
+    type: ClassVar[str] = "fault"
+    stage: str
+    code: str
+
+
+@dataclass(frozen=True)
+class TurnTimed(CallEvent):
+    """How long the turn took. ``endpoint_ms``: last speech → end of turn decided; the others: each part.
+
+    ``voice_to_voice_ms``: last speech of the caller → first audio sample of the bot leaving us.
+    """
+
+    type: ClassVar[str] = "turn_timed"
+    voice_to_voice_ms: int
+    endpoint_ms: int
+    recognition_ms: int
+    dialogue_ms: int
+    first_audio_ms: int
+
+
+@dataclass(frozen=True)
+class CallEnded(CallEvent):
+    """The call is over. ``outcome``: resolved | handoff | callback | abandoned | failed."""
+
+    type: ClassVar[str] = "call_ended"
+    outcome: str
+    by: str  # caller | bot
