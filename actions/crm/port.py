@@ -53,7 +53,10 @@ class Subscriber:
 
 @dataclass(frozen=True)
 class Contract:
-    """The one running contract. ``committed_until``: None without commitment. ``status``: active | suspended | cancelled."""
+    """The one running contract. ``committed_until``: None without commitment.
+
+    ``status``: active | suspended | cancelled. ``ends_on``: last day of a cancelled contract, which may lie ahead. ``resumes_on``: when a paused one starts again.
+    """
 
     id: int
     plan: str  # essentiel | cinema | sport | integral
@@ -65,6 +68,8 @@ class Contract:
     payment_method: str  # direct_debit | card | transfer
     payment_day: int
     iban_end: str  # last four characters
+    ends_on: date | None = None
+    resumes_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,9 @@ class Crm(Protocol):
         """Raises NotFoundError."""
         ...
 
-    def open_dispute(self, subscriber_id: int, invoice_id: int, label: str, amount: Decimal, key: str) -> Booking: ...
+    def open_dispute(
+        self, subscriber_id: int, invoice_id: int, label: str, amount: Decimal, key: str
+    ) -> Booking: ...
 
     def change_payment_day(self, subscriber_id: int, day: int, key: str) -> Booking: ...
 
@@ -147,7 +154,9 @@ class Crm(Protocol):
         """Raises ConflictError when already cancelled."""
         ...
 
-    def accept_offer(self, subscriber_id: int, offer_id: str, commitment_months: int, monthly_discount: Decimal, key: str) -> Booking: ...
+    def accept_offer(
+        self, subscriber_id: int, offer_id: str, commitment_months: int, monthly_discount: Decimal, key: str
+    ) -> Booking: ...
 
     def log_offer(self, subscriber_id: int, call_id: str, offer_id: str, answer: str) -> None:
         """The offers audit: ``answer`` proposed | accepted | refused. Append only."""
@@ -164,8 +173,9 @@ class Crm(Protocol):
 
 @dataclass(frozen=True)
 class BoxTest:
-    """A remote test. ``fault``: none | no_power | no_signal | weak_signal | hdmi | network | firmware | disk_full | remote.
+    """A remote test.
 
+    ``fault``: none | no_power | no_signal | weak_signal | hdmi | network | firmware | disk_full | remote.
     ``signal_db``: quality, None when unmeasured. ``error_code``: on the front panel, e.g. ``P13``, or empty.
     """
 
