@@ -14,6 +14,7 @@ the French sentence the caller hears (``operator.yml``, ``phrases``).
     │   └── DialoguePayloadError  dialogue.payload
     ├── StoreError                store.failed
     ├── TransportError            transport.failed
+    ├── CapacityError             calls.full
     └── InputError                input.invalid
 """
 
@@ -84,6 +85,12 @@ class TransportError(DecrocheError):
     """A media door (browser, phone) failed."""
 
     code = "transport.failed"
+
+
+class CapacityError(DecrocheError):
+    """As many calls run as this server takes; the caller may try again in a moment."""
+
+    code = "calls.full"
 
 
 class InputError(DecrocheError):

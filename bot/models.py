@@ -152,8 +152,36 @@ class SpeechChunk:
 
 @dataclass(frozen=True)
 class CallRequest:
-    """A call arriving at a door. ``call_id``: given by the door (UUID) or empty for a new one; ``caller_number``: E.164 or empty."""
+    """A call arriving at a door.
+
+    ``caller_number``: E.164 or empty. ``call_id``: a UUID given by the door, or empty for a new one.
+    """
 
     channel: Channel
     caller_number: str = ""
     call_id: str = ""
+
+
+@dataclass(frozen=True)
+class KeysPressed:
+    """Keys the caller pressed, in order: one or more of ``0-9*#``."""
+
+    digits: str
+
+
+@dataclass(frozen=True)
+class Muted:
+    """The caller turned the microphone off (``on``) or on again: a silence that is meant."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class HungUp:
+    """The caller is gone. ``reason``: ``hung_up`` | ``lost`` (the network) | ``never_connected``."""
+
+    reason: str
+
+
+CallerControl = KeysPressed | Muted | HungUp
+"""What a caller does at a door besides speaking."""

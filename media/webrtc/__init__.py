@@ -1,0 +1,1 @@
+"""The browser door: one WebRTC peer a call, offered to the pipeline as a pipecat transport."""
