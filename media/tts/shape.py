@@ -1,0 +1,66 @@
+"""Making synthesised speech fit for a call: no dead air at its ends, one loudness, no click."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bot.models import Pcm
+from media import audio
+
+TARGET_DBFS = -20.0
+"""Active speech level. G.711's overload point is +3.14 dBm0 (A-law), so this is about −17 dBm0: the
+loud side of ordinary telephone speech (ITU-T P.56 recordings are usually set to −26 dBov), which is
+where announcements sit, with 12 dB and more left for peaks."""
+
+CEILING_DBFS = -3.0
+"""No sample goes above this: room for what resampling and a codec add."""
+
+_MOST_GAIN_DB = 24.0  # more would lift an engine's noise, not speech
+_BELOW_SPEECH_DB = 40.0  # ends this far below the speech are silence; a weak initial f or s is at −30
+_WINDOW_MS = 5
+_LEAD_MS = 10  # kept before the first sound
+_TAIL_MS = 60  # kept after the last one: the decay of a vowel
+_FADE_IN_MS = 4
+_FADE_OUT_MS = 20
+
+
+def shape(samples: Pcm, rate: int) -> Pcm:
+    """The speech in ``samples``: trimmed, at :data:`TARGET_DBFS` and under :data:`CEILING_DBFS`, ends faded.
+
+    Empty when there is no sound in it.
+    """
+    level = audio.active_rms_dbfs(samples, rate)
+    speech = _trim(samples, rate, level - _BELOW_SPEECH_DB)
+    if not len(speech):
+        return speech
+    gain = min(TARGET_DBFS - level, CEILING_DBFS - audio.peak_dbfs(speech), _MOST_GAIN_DB)
+    return _fade(audio.amplify(speech, gain), rate)
+
+
+def _trim(samples: Pcm, rate: int, floor_dbfs: float) -> Pcm:
+    window = _WINDOW_MS * rate // 1000
+    threshold = audio.FULL_SCALE * 10 ** (max(floor_dbfs, audio.SILENCE_DBFS + 40) / 20)
+    starts = range(0, len(samples), window)
+    if not starts:
+        return samples
+    power = np.add.reduceat(np.square(samples, dtype=np.float64), starts) / window
+    loud = np.flatnonzero(power > threshold**2)
+    if not len(loud):
+        return samples[:0]
+    first = loud[0] * window - _LEAD_MS * rate // 1000
+    last = (loud[-1] + 1) * window + _TAIL_MS * rate // 1000
+    return samples[max(0, first) : last]
+
+
+def _fade(samples: Pcm, rate: int) -> Pcm:
+    """Half a cosine up and down; a clip shorter than both fades is faded over its halves."""
+    curve = np.ones(len(samples))
+    rise = min(_FADE_IN_MS * rate // 1000, len(samples) // 2)
+    fall = min(_FADE_OUT_MS * rate // 1000, len(samples) // 2)
+    curve[:rise] *= _half_cosine(rise)
+    curve[len(samples) - fall :] *= _half_cosine(fall)[::-1]
+    return np.rint(samples * curve).astype(np.int16)
+
+
+def _half_cosine(length: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return 0.5 - 0.5 * np.cos(np.pi * np.arange(length) / max(1, length))
