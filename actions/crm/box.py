@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import fields
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.engine import Row
@@ -53,7 +54,7 @@ class SimulatedBox:
         return after
 
 
-def _test_of(row: Row | None) -> BoxTest:  # type: ignore[type-arg]
+def _test_of(row: Row[Any] | None) -> BoxTest:
     if row is None:
         raise NotFoundError("no such box")
     return BoxTest(**{f.name: row._mapping[f.name] for f in fields(BoxTest)})

@@ -50,5 +50,5 @@ def connect(env: Mapping[str, str] = os.environ, *, zone: str = DEFAULT_TIMEZONE
 def _clock(fixed: date | None, zone: ZoneInfo) -> Callable[[], datetime]:
     if fixed is None:
         return lambda: datetime.now(timezone.utc)
-    noon = datetime.combine(fixed, time(12), zone)
-    return lambda: noon
+    midnight = datetime.combine(fixed, time(0), zone)  # the start of the day: no slot of that day is past
+    return lambda: midnight

@@ -31,7 +31,7 @@ class NotFoundError(CrmError):
 
 
 class ConflictError(CrmError):
-    """The write contradicts the state of things (already cancelled, slot taken)."""
+    """The write contradicts the state of things (already cancelled, slot taken) or makes no sense (the 31st)."""
 
     code = "crm.conflict"
 
@@ -55,7 +55,8 @@ class Subscriber:
 class Contract:
     """The one running contract. ``committed_until``: None without commitment.
 
-    ``status``: active | suspended | cancelled. ``ends_on``: last day of a cancelled contract, which may lie ahead. ``resumes_on``: when a paused one starts again.
+    ``status``: active | suspended | cancelled. ``ends_on``: last day of a cancelled contract, which may lie
+    ahead. ``resumes_on``: when a paused one starts again.
     """
 
     id: int
@@ -106,7 +107,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Booking:
-    """A completed write: ``reference`` is told to the caller (``D-4F7K2``); ``repeated``: the key had been used."""
+    """A completed write: ``reference`` is told to the caller (``D-4F7K2``).
+
+    ``repeated``: nothing new was written, because the key had been used or the very thing was booked before
+    (the same charge disputed in an earlier call, the same slot): the reference is that of the first booking.
+    """
 
     reference: str
     repeated: bool = False
@@ -121,10 +126,33 @@ class Slot:
     ends_at: datetime
 
 
+@dataclass(frozen=True)
+class Dispute:
+    """A contested charge. ``amount``: euros. ``status``: open | settled."""
+
+    reference: str
+    invoice_id: int
+    label: str
+    amount: Decimal
+    status: str
+
+
+@dataclass(frozen=True)
+class Appointment:
+    """A booked slot. ``kind``: replacement | technician | callback. Local times with offset."""
+
+    reference: str
+    kind: str
+    starts_at: datetime
+    ends_at: datetime
+
+
 class Crm(Protocol):
     """The operator's subscriber system. Every method may raise :class:`CrmUnavailableError`."""
 
-    def find_by_phone(self, phone: str) -> Subscriber | None: ...
+    def find_by_phone(self, phone: str) -> Subscriber | None:
+        """By E.164 number. None when nobody has it and when several subscribers do."""
+        ...
 
     def find_by_number(self, number: str) -> Subscriber | None: ...
 
@@ -167,7 +195,15 @@ class Crm(Protocol):
         ...
 
     def book(self, subscriber_id: int, kind: str, slot_id: int, key: str) -> Booking:
-        """Raises ConflictError when the slot is taken."""
+        """Take a slot; a coming appointment of the same kind is moved. Raises ConflictError when the slot is taken."""
+        ...
+
+    def disputes(self, subscriber_id: int) -> tuple[Dispute, ...]:
+        """Newest first."""
+        ...
+
+    def appointments(self, subscriber_id: int) -> tuple[Appointment, ...]:
+        """Those to come, soonest first."""
         ...
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from actions.crm import tables
+from actions.crm import effects, tables
 from actions.crm.accounts import PLANS, Account
 from actions.crm.database import Database
 from actions.crm.planning import DAYS_AHEAD, planned_slots
@@ -142,10 +142,9 @@ def _insert_commitments(
         owner = account.subscriber.id
         if account.contested:
             invoice, line = account.contested
-            details = {"invoice_id": invoice.id, "label": line.label, "amount": line.amount}
-            reference = booking("dispute", account, {**details, "amount": str(line.amount)})
-            values = {**details, "reference": reference, "subscriber_id": owner, "status": "open"}
-            connection.execute(tables.disputes.insert().values(values))
+            asked = {"invoice": invoice.id, "label": line.label, "amount": str(line.amount)}
+            reference = booking("dispute", account, asked)
+            effects.open_dispute(connection, reference, owner, invoice.id, line.label, line.amount)
         if account.appointment:
             slot_id = next(free)
             reference = booking("appointment", account, {"kind": account.appointment, "slot_id": slot_id})

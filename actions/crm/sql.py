@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import datetime, timezone
-from typing import Any
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
+from actions.crm import effects
 from actions.crm import tables as t
+from actions.crm.bookings import BookingDesk, Request, lock_subscriber
 from actions.crm.database import Database
 from actions.crm.port import (
+    Appointment,
+    Booking,
     Box,
+    ConflictError,
     Contract,
+    Dispute,
     Invoice,
     InvoiceLine,
     NotFoundError,
@@ -24,6 +31,10 @@ from actions.crm.port import (
     Subscriber,
 )
 from actions.crm.references import new_reference
+
+_LARGEST = Decimal("1000000.00")  # euros; keeps nonsense out: what a person must decide is policy, not this
+
+T = TypeVar("T")
 
 
 def _utc_now() -> datetime:
@@ -53,7 +64,7 @@ class SqlCrm:
         self._database = Database(url, timeout_s)
         self._zone = ZoneInfo(zone)
         self._clock = clock
-        self._reference = reference
+        self._desk = BookingDesk(self._database, clock, reference)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -129,20 +140,154 @@ class SqlCrm:
         with self._database.read() as connection:
             return tuple(self._slot(row) for row in connection.execute(statement))
 
-    def _slot(self, row: Row) -> Slot:  # type: ignore[type-arg]
-        return Slot(row.id, row.starts_at.astimezone(self._zone), row.ends_at.astimezone(self._zone))
+    def disputes(self, subscriber_id: int) -> tuple[Dispute, ...]:
+        """Newest first."""
+        statement = (
+            select(t.disputes)
+            .join_from(t.disputes, t.bookings)
+            .where(t.disputes.c.subscriber_id == subscriber_id)
+            .order_by(t.bookings.c.booked_at.desc())
+        )
+        with self._database.read() as connection:
+            return tuple(_as(Dispute, row) for row in connection.execute(statement))
+
+    def appointments(self, subscriber_id: int) -> tuple[Appointment, ...]:
+        """Those to come, soonest first."""
+        slots, appointments = t.slots, t.appointments
+        statement = (
+            select(appointments.c.reference, slots.c.kind, slots.c.starts_at, slots.c.ends_at)
+            .join_from(appointments, slots)
+            .where(
+                appointments.c.subscriber_id == subscriber_id,
+                appointments.c.status == "booked",
+                slots.c.ends_at > self._clock(),
+            )
+            .order_by(slots.c.starts_at)
+        )
+        with self._database.read() as connection:
+            return tuple(
+                Appointment(row.reference, row.kind, self._local(row.starts_at), self._local(row.ends_at))
+                for row in connection.execute(statement)
+            )
+
+    # --- what they ask for
+
+    def open_dispute(
+        self, subscriber_id: int, invoice_id: int, label: str, amount: Decimal, key: str
+    ) -> Booking:
+        """Contest ``amount`` euros of the charge called ``label``; a charge contested already gives that dispute.
+
+        Raises NotFoundError for an invoice that is not the subscriber's, ConflictError for a senseless amount.
+        """
+        euros = _whole_cents(amount)
+        if euros <= 0:
+            raise ConflictError("not an amount to dispute")
+        return self._desk.book(
+            Request(
+                "dispute", key, subscriber_id, {"invoice": invoice_id, "label": label, "amount": str(euros)}
+            ),
+            lambda connection, reference: effects.open_dispute(
+                connection, reference, subscriber_id, invoice_id, label, euros
+            ),
+        )
+
+    def change_payment_day(self, subscriber_id: int, day: int, key: str) -> Booking:
+        """``day`` of the month, 1 to 28, which every month has. Raises NotFoundError, ConflictError."""
+        if not 1 <= day <= 28:
+            raise ConflictError("not a day of every month")
+        return self._desk.book(
+            Request("payment_day", key, subscriber_id, {"day": day}),
+            lambda connection, _: effects.change_payment_day(connection, subscriber_id, day),
+        )
+
+    def send_invoice(self, subscriber_id: int, invoice_id: int, by: str, key: str) -> Booking:
+        """``by``: email | sms. Raises NotFoundError; ConflictError without an address of that kind."""
+        if by not in ("email", "sms"):
+            raise ConflictError("an invoice goes by email or sms")
+        return self._desk.book(
+            Request("invoice_copy", key, subscriber_id, {"invoice": invoice_id, "by": by}),
+            lambda connection, _: effects.require_invoice_copy(connection, subscriber_id, invoice_id, by),
+        )
+
+    def cancel_contract(self, subscriber_id: int, ends_on: date, reason: str, key: str) -> Booking:
+        """Raises NotFoundError; ConflictError when already cancelled."""
+        return self._desk.book(
+            Request("cancellation", key, subscriber_id, {"ends_on": ends_on.isoformat(), "reason": reason}),
+            lambda connection, _: effects.cancel_contract(connection, subscriber_id, ends_on),
+        )
+
+    def accept_offer(
+        self, subscriber_id: int, offer_id: str, commitment_months: int, monthly_discount: Decimal, key: str
+    ) -> Booking:
+        """Change the contract as the offer says, from today. Raises NotFoundError, ConflictError."""
+        discount = _whole_cents(monthly_discount)
+        if commitment_months < 0 or discount < 0:
+            raise ConflictError("an offer neither shortens a commitment nor raises a price")
+        asked: dict[str, str | int] = {
+            "offer": offer_id,
+            "months": commitment_months,
+            "discount": str(discount),
+        }
+        today = self._local(self._clock()).date()
+        return self._desk.book(
+            Request("offer", key, subscriber_id, asked),
+            lambda connection, reference: effects.accept_offer(
+                connection, reference, subscriber_id, offer_id, commitment_months, discount, today
+            ),
+        )
+
+    def book(self, subscriber_id: int, kind: str, slot_id: int, key: str) -> Booking:
+        """Take a slot, moving the coming appointment of this kind if there is one.
+
+        Raises NotFoundError for an unknown slot or one of another kind, ConflictError when it is taken or past.
+        """
+        return self._desk.book(
+            Request("appointment", key, subscriber_id, {"kind": kind, "slot": slot_id}),
+            lambda connection, reference: effects.book_slot(
+                connection, reference, subscriber_id, kind, slot_id, self._clock()
+            ),
+        )
+
+    def log_offer(self, subscriber_id: int, call_id: str, offer_id: str, answer: str) -> None:
+        """Raises NotFoundError; ConflictError for an unknown ``answer``."""
+        with self._database.write() as connection:
+            lock_subscriber(connection, subscriber_id)
+            connection.execute(
+                t.offer_log.insert().values(
+                    subscriber_id=subscriber_id,
+                    call_id=call_id,
+                    offer_id=offer_id,
+                    answer=answer,
+                    logged_at=self._clock(),
+                )
+            )
+
+    # ---
+
+    def _slot(self, row: Row[Any]) -> Slot:
+        return Slot(row.id, self._local(row.starts_at), self._local(row.ends_at))
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self._zone)
 
     def _aware(self, moment: datetime) -> datetime:
         return moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
 
 
-def _as(kind: Any, row: Row, **more: Any) -> Any:  # type: ignore[type-arg]
+def _whole_cents(amount: Decimal) -> Decimal:
+    if not amount.is_finite() or abs(amount) > _LARGEST or amount != amount.quantize(t.CENT):
+        raise ConflictError("not an amount of euros and cents")
+    return amount.quantize(t.CENT)
+
+
+def _as(kind: type[T], row: Row[Any], **more: Any) -> T:
     """A row as one of the port's dataclasses, by the names of its fields."""
     values = row._mapping
-    return kind(**{f.name: more[f.name] if f.name in more else values[f.name] for f in fields(kind)})
+    names = [f.name for f in fields(kind)]  # type: ignore[arg-type]  # T is one of the port's dataclasses
+    return kind(**{name: more[name] if name in more else values[name] for name in names})
 
 
-def _found(row: Row | None, what: str) -> Row:  # type: ignore[type-arg]
+def _found(row: Row[Any] | None, what: str) -> Row[Any]:
     if row is None:
         raise NotFoundError(f"no such {what}")
     return row

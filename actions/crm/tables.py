@@ -73,7 +73,7 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
-def _of_subscriber(**kwargs: Any) -> Column:  # type: ignore[type-arg]
+def _of_subscriber(**kwargs: Any) -> Column[Any]:
     return Column("subscriber_id", ForeignKey("subscribers.id"), nullable=False, **kwargs)
 
 
@@ -214,7 +214,7 @@ bookings = Table(
 )
 
 
-def _of_booking() -> Column:  # type: ignore[type-arg]
+def _of_booking() -> Column[Any]:
     return Column("reference", ForeignKey("bookings.reference"), primary_key=True)
 
 
