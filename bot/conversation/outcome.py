@@ -1,0 +1,25 @@
+"""How a call ended, from what happened in it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.events import ActionDone, CallbackPromised, CallEvent, Fault, HandoffRequested
+
+
+def outcome_of(events: Iterable[CallEvent], *, hung_up_as: str = "") -> str:
+    """``resolved | handoff | callback | abandoned | failed``.
+
+    ``hung_up_as``: what the dialogue said when it ended the call, empty when the caller hung up. A caller who
+    leaves after something was done for them got what they came for; one who leaves before it gave up.
+    """
+    seen = list(events)
+    if any(isinstance(e, CallbackPromised) for e in seen):
+        return "callback"
+    if any(isinstance(e, HandoffRequested) for e in seen):
+        return "handoff"
+    if hung_up_as:
+        return hung_up_as
+    if any(isinstance(e, ActionDone) and e.ok for e in seen):
+        return "resolved"
+    return "failed" if any(isinstance(e, Fault) for e in seen) else "abandoned"

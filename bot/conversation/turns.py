@@ -1,0 +1,214 @@
+"""Who has the floor: when the caller's turn is over, and when the caller really interrupts. Pure; milliseconds.
+
+The pipeline feeds it what the voice detector hears, what the recogniser reads and whether the bot is audible;
+it answers with acts to carry out. It never looks at a clock: every call is given ``now``.
+
+    QUIET ──speech──▶ SPEAKING ──pause──▶ PAUSED ──patience over──▶ QUIET (+ EndTurn)
+                         ▲                   │
+                         └──── speech ───────┘
+
+A pause is decoded at once, while we still wait to see whether the caller goes on: that is where the response
+time is won. Speech that resumes makes that decode stale.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+from statistics import median
+
+from bot.conversation.endpointing import patience_ms
+from bot.models import Expectation, ExpectKind, Recognition
+
+
+@dataclass(frozen=True)
+class TurnPolicy:
+    """Times in milliseconds, levels in dB.
+
+    ``vad_start_ms``/``vad_stop_ms``: how late the voice detector reports a start and a stop.
+    ``barge_in_ms``: speech this long over the bot's voice is an interruption (a cough or "mm-hm" is shorter).
+    ``longest_ms``: a turn is taken after this much speech, whatever happens.
+    ``background_db``: speech this far under the caller's usual level is somebody else (the television).
+    """
+
+    vad_start_ms: int = 100
+    vad_stop_ms: int = 200
+    barge_in_ms: int = 500
+    longest_ms: int = 24_000
+    background_db: float = 14.0
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Decode the utterance as it stands. ``seq`` names this state of it."""
+
+    seq: int
+
+
+@dataclass(frozen=True)
+class StopBot:
+    """The caller interrupts: silence the bot now."""
+
+
+@dataclass(frozen=True)
+class EndTurn:
+    """The caller's turn is over. Times of first and last speech."""
+
+    recognition: Recognition
+    started_ms: int
+    ended_ms: int
+    interrupted: bool
+
+
+@dataclass(frozen=True)
+class Discard:
+    """It was nothing (a cough, "mm-hm", the television). ``interrupted``: the bot had been stopped for it."""
+
+    interrupted: bool
+
+
+Act = Decode | StopBot | EndTurn | Discard
+
+
+class _State(Enum):
+    QUIET = "quiet"
+    SPEAKING = "speaking"
+    PAUSED = "paused"
+
+
+@dataclass
+class TurnTaker:
+    """The floor of one call."""
+
+    policy: TurnPolicy = field(default_factory=TurnPolicy)
+    expectation: Expectation = field(default_factory=Expectation)
+    _state: _State = _State.QUIET
+    _seq: int = 0
+    _started: int = 0
+    _ended: int = 0
+    _recognition: Recognition | None = None
+    _complete: bool = False
+    _backchannel: bool = False
+    _bot_audible: bool = False
+    _bot_since: int = 0
+    _interrupted: bool = False
+    _levels: deque[float] = field(default_factory=lambda: deque(maxlen=8))
+    _level: float | None = None
+
+    @property
+    def caller_speaking(self) -> bool:
+        """Whether the caller holds the floor, a pause within a turn included."""
+        return self._state is not _State.QUIET
+
+    @property
+    def bot_audible(self) -> bool:
+        """Whether the bot's voice can be heard now."""
+        return self._bot_audible
+
+    def speech_started(self, now: int) -> list[Act]:
+        """The voice detector confirmed speech."""
+        if self._state is _State.QUIET:
+            self._started = now - self.policy.vad_start_ms
+            self._interrupted = False
+            self._level = None
+        self._state = _State.SPEAKING
+        self._seq += 1
+        self._recognition = None
+        return []
+
+    def speech_stopped(self, now: int) -> list[Act]:
+        """The voice detector confirmed a pause: decode what was said so far."""
+        if self._state is not _State.SPEAKING:
+            return []
+        self._ended = now - self.policy.vad_stop_ms
+        if self._background():
+            return self._discard()
+        self._state = _State.PAUSED
+        return [Decode(self._seq)]
+
+    def recognised(
+        self, now: int, seq: int, recognition: Recognition, *, complete: bool, backchannel: bool
+    ) -> list[Act]:
+        """The recogniser read the utterance in state ``seq``.
+
+        ``complete``: a whole answer of the kind expected. ``backchannel``: "mm-hm", "d'accord", a hesitation:
+        something that does not ask for the floor.
+        """
+        if seq != self._seq or self._state is not _State.PAUSED:
+            return []
+        self._recognition, self._complete, self._backchannel = recognition, complete, backchannel
+        if not recognition.text:
+            return self._discard()
+        if backchannel and not complete and (self._bot_audible or self._interrupted):
+            return self._discard()
+        acts: list[Act] = []
+        if self._bot_audible and not self._interrupted and self._may_interrupt():
+            self._interrupted = True
+            acts.append(StopBot())
+        return acts + self.tick(now)
+
+    def recognition_failed(self, now: int, seq: int) -> list[Act]:
+        """The recogniser failed on state ``seq``: the turn cannot be read."""
+        return self._discard() if seq == self._seq and self._state is _State.PAUSED else []
+
+    def bot_started(self, now: int) -> list[Act]:
+        """The bot's voice became audible."""
+        self._bot_audible, self._bot_since = True, now
+        return []
+
+    def bot_stopped(self, now: int) -> list[Act]:
+        """The bot's voice is no longer audible."""
+        self._bot_audible = False
+        return []
+
+    def tick(self, now: int, level_db: float | None = None) -> list[Act]:
+        """Time passed. ``level_db``: level of the caller's speech so far in this turn, dBFS."""
+        if level_db is not None and self._state is _State.SPEAKING:
+            self._level = level_db
+        if self._state is _State.SPEAKING:
+            if now - self._started >= self.policy.longest_ms:
+                self._ended = now
+                self._state = _State.PAUSED
+                return [Decode(self._seq)]
+            since = max(self._started, self._bot_since)
+            if (
+                self._bot_audible
+                and not self._interrupted
+                and now - since >= self.policy.barge_in_ms
+                and self._may_interrupt()
+                and not self._background()
+            ):
+                self._interrupted = True
+                return [StopBot()]
+            return []
+        if self._state is _State.PAUSED and self._recognition is not None:
+            wait = patience_ms(self.expectation, self._recognition.text, complete=self._complete)
+            too_long = self._ended - self._started >= self.policy.longest_ms
+            if now - self._ended >= wait or too_long:
+                return self._end()
+        return []
+
+    def _may_interrupt(self) -> bool:
+        return self.expectation.kind is not ExpectKind.NOTHING
+
+    def _background(self) -> bool:
+        return (
+            self._level is not None
+            and bool(self._levels)
+            and self._level < median(self._levels) - self.policy.background_db
+        )
+
+    def _end(self) -> list[Act]:
+        assert self._recognition is not None
+        recognition, interrupted = self._recognition, self._interrupted
+        self._state, self._recognition = _State.QUIET, None
+        if self._backchannel and not self._complete and self.expectation.kind is ExpectKind.STEP:
+            return [Discard(interrupted)]  # "euh…", "voyons": the caller is at the box, not talking to us
+        if self._level is not None:
+            self._levels.append(self._level)
+        return [EndTurn(recognition, self._started, self._ended, interrupted)]
+
+    def _discard(self) -> list[Act]:
+        self._state, self._recognition = _State.QUIET, None
+        return [Discard(self._interrupted)]
