@@ -55,7 +55,10 @@ class BotInterrupted(CallEvent):
 
 @dataclass(frozen=True)
 class CallerSaid(CallEvent):
-    """One caller turn. ``raw``: as recognised; ``text``: normalised, as the dialogue got it."""
+    """One caller turn. ``raw``: as recognised; ``text``: normalised, as the dialogue got it.
+
+    ``secret``: what was expected is a secret (a birth date): no number of it is ever stored.
+    """
 
     type: ClassVar[str] = "caller_said"
     raw: str
@@ -64,6 +67,7 @@ class CallerSaid(CallEvent):
     confidence: float
     started_ms: int
     ended_ms: int
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class HandoffRequested(CallEvent):
 
 @dataclass(frozen=True)
 class CallbackPromised(CallEvent):
-    """The subscriber will be called back. ``due_at``: ISO 8601 with offset, or empty for "as soon as open"."""
+    """The subscriber will be called back. ``due_at``: ISO 8601 with offset; empty: as soon as open."""
 
     type: ClassVar[str] = "callback_promised"
     reason: str

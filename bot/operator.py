@@ -1,0 +1,201 @@
+"""``operator.yml``: everything an operator changes, validated at start.
+
+Unknown keys are refused; an error names the file, the key and the reason.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bot.errors import ConfigurationError
+
+Skill = Literal["billing", "technical", "retention", "general"]
+Plan = Literal["essentiel", "cinema", "sport", "integral"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"unknown time zone {name!r}")
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Brand(_Section):
+    """Who answers."""
+
+    name: str = Field(min_length=1)
+    timezone: TimeZone
+    website: str
+    terminate_online: str
+    postal_address: str
+
+
+class Hours(_Section):
+    """When people answer, in the brand's time zone."""
+
+    days: tuple[Day, ...] = Field(min_length=1)
+    open: time
+    close: time
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Hours:
+        if self.open >= self.close:
+            raise ValueError("open must be before close")
+        return self
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether people answer at ``at`` (aware, in the brand's zone)."""
+        return _DAYS[at.weekday()] in self.days and self.open <= at.time() < self.close
+
+    def next_open(self, at: datetime) -> datetime:
+        """The first opening at or after ``at`` (aware); ``at`` itself when open."""
+        if self.is_open(at):
+            return at
+        for ahead in range(8):
+            day = at + timedelta(days=ahead)
+            opening = datetime.combine(day.date(), self.open, tzinfo=at.tzinfo)
+            if _DAYS[day.weekday()] in self.days and opening >= at:
+                return opening
+        raise AssertionError("a week holds an opening: days is never empty")
+
+
+class NumberFormat(_Section):
+    """How subscriber numbers look. ``length``: digits."""
+
+    length: int = Field(ge=4, le=16)
+    check: Literal["luhn", ""]
+
+
+class Identification(_Section):
+    """How a subscriber is identified."""
+
+    subscriber_number: NumberFormat
+    attempts: int = Field(ge=1, le=5)
+
+
+class Policy(_Section):
+    """What the bot may decide alone. Amounts in euros."""
+
+    contested_charge_limit: Decimal = Field(ge=0)
+    payment_dates: tuple[Annotated[int, Field(ge=1, le=28)], ...] = Field(min_length=1)
+    notice_days: int = Field(ge=0, le=60)
+    early_termination_share: Decimal = Field(ge=0, le=1)
+    max_offers: int = Field(ge=0, le=3)
+    box_reboots: int = Field(ge=0, le=3)
+
+
+class Eligible(_Section):
+    """Who may be told an offer."""
+
+    min_tenure_months: int = Field(ge=0)
+    plans: tuple[Plan, ...]
+
+
+class Offer(_Section):
+    """A retention offer. ``terms`` is spoken and must tell the commitment."""
+
+    id: str = Field(pattern=r"^[a-z0-9]+$")
+    name: str
+    terms: str
+    discount: Decimal = Field(ge=0)
+    commitment_months: int = Field(ge=0, le=24)
+    eligible: Eligible
+
+
+class Site(_Section):
+    """Where people answer."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    name: str
+    partner: str
+    timezone: TimeZone
+    skills: tuple[Skill, ...] = Field(min_length=1)
+    weight: int = Field(ge=0, le=100)
+
+
+class Phrases(_Section):
+    """What the bot says by itself. ``{brand}`` is filled in, ``{number}`` in ``digits_read_back``."""
+
+    welcome: str
+    silence_reprompt: str
+    silence_keypad: str
+    silence_human: str
+    not_heard: str
+    digits_missed: str
+    digits_read_back: str
+    wait: str
+    handoff_wait: str
+    handoff_closed: str
+    fault_recognition: str
+    fault_dialogue: str
+    fault_callback: str
+    goodbye: str
+
+    def fixed(self) -> tuple[str, ...]:
+        """The phrases that are always said as they stand: worth having ready before the first call."""
+        return tuple(text for text in self.model_dump().values() if "{" not in text)
+
+
+class Operator(_Section):
+    """The whole of ``operator.yml``."""
+
+    brand: Brand
+    hours: Hours
+    identification: Identification
+    policy: Policy
+    offers: tuple[Offer, ...]
+    sites: tuple[Site, ...] = Field(min_length=1)
+    phrases: Phrases
+
+    @model_validator(mode="after")
+    def _unique(self) -> Operator:
+        for name, ids in (("offers", [o.id for o in self.offers]), ("sites", [s.id for s in self.sites])):
+            if len(set(ids)) != len(ids):
+                raise ValueError(f"{name}: an id stands twice")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The brand's time zone."""
+        return ZoneInfo(self.brand.timezone)
+
+
+def load_operator(path: Path) -> Operator:
+    """Read and validate ``operator.yml``; ``{brand}`` in phrases is replaced by the brand's name.
+
+    Raises:
+        ConfigurationError: unreadable, not YAML, unknown key or wrong value; one line for each fault.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        operator = Operator.model_validate(data)
+    except OSError as err:
+        raise ConfigurationError(f"{path}: cannot be read: {err.strerror}") from err
+    except yaml.YAMLError as err:
+        raise ConfigurationError(f"{path}: not valid YAML: {err}") from err
+    except ValidationError as err:
+        faults = "\n".join(
+            f"{path}: {'.'.join(map(str, fault['loc'])) or '(whole file)'}: {fault['msg']}"
+            for fault in err.errors()
+        )
+        raise ConfigurationError(faults) from err
+    branded = {
+        key: text.replace("{brand}", operator.brand.name)
+        for key, text in operator.phrases.model_dump().items()
+    }
+    return operator.model_copy(update={"phrases": Phrases(**branded)})

@@ -1,0 +1,62 @@
+"""Where things are and how big they may be, read once from the environment by the composition root."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Settings of the bot process. Every field is an environment variable with the prefix ``DECROCHE_``."""
+
+    model_config = SettingsConfigDict(env_prefix="DECROCHE_", extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    operator_file: Path = ROOT / "operator.yml"
+    var: Path = ROOT / "var"
+    """Folder of what this process writes: database, spool, API token."""
+    database_url: str = ""
+    """Call record, async SQLAlchemy URL. Empty: SQLite in ``var``."""
+    api_token: SecretStr = SecretStr("")
+    """Bearer token of ``/api``. Empty: made at first start and kept in ``var/api-token``."""
+    media_token: SecretStr = SecretStr("")
+    """Shared secret a telephone edge sends to open ``/media``. Empty: only loopback peers may."""
+
+    rasa_url: str = "http://127.0.0.1:5005"
+    dialogue_timeout_s: float = 8.0
+    """Longest wait for one dialogue turn."""
+
+    whisper_model: Path | None = None
+    decoders: int = 2
+    """Utterances decoded at once, one thread each."""
+    decode_queue: int = 16
+    """Utterances waiting at most; one more is refused (``recognition.busy``)."""
+
+    piper_voice: str = "fr_FR-siwis-medium"
+    voice_model: Path | None = None
+    phrase_cache_mb: int = 64
+
+    max_calls: int = 50
+    log_json: bool = False
+    ice_servers: list[str] = []
+
+    def resolved_database_url(self) -> str:
+        """The URL to use: the one set, or SQLite in ``var``."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.var / 'calls.db'}"
+
+    def resolved_api_token(self) -> str:
+        """The token to use: the one set, or one made once and kept readable by the owner only."""
+        if token := self.api_token.get_secret_value():
+            return token
+        path = self.var / "api-token"
+        if not path.exists():
+            self.var.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(32))
+        return path.read_text().strip()
