@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from bot.calls import Calls
 from bot.conversation.clock import CallClock
 from bot.conversation.conversation import CallerTurn, Conversation
-from bot.errors import InputError
+from bot.errors import CapacityError, InputError
 from bot.models import CallRequest, Channel, Hypothesis, InputMode, Recognition, Say
 
 _SILENCE_STEP_MS = 500
@@ -145,6 +145,8 @@ def text_router(calls: Calls, authorised: Callable[[WebSocket], bool]) -> APIRou
             await _serve(socket, calls)
         except WebSocketDisconnect:
             pass
+        except CapacityError as err:
+            await socket.close(1013, str(err))
         except InputError as err:
             await socket.close(1007, str(err)[:120])
 
@@ -153,9 +155,6 @@ def text_router(calls: Calls, authorised: Callable[[WebSocket], bool]) -> APIRou
 
 async def _serve(socket: WebSocket, calls: Calls) -> None:
     start = await _receive(socket, _START, _START_WITHIN_S)
-    if not calls.capacity_left():
-        await socket.close(1013, "full")
-        return
     call = TextCall(calls, start, socket.send_json)
     talk = calls.own(call.started.call_id, call.conversation.run())
     try:

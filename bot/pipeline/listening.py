@@ -1,0 +1,225 @@
+"""The caller's side of a call: voice activity, recognition and the floor, as one pipecat processor.
+
+Audio comes in 20 ms frames (int16 mono, 16 kHz). Silero hears speech, :class:`~bot.conversation.turns.TurnTaker`
+decides, the shared recogniser decodes off the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import structlog
+from pipecat.audio.vad.silero import SileroVADAnalyzer
+from pipecat.audio.vad.vad_analyzer import VADParams, VADState
+from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
+    CancelFrame,
+    EndFrame,
+    Frame,
+    InputAudioRawFrame,
+    InputDTMFFrame,
+    StartFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from bot.conversation.interpret import Interpreter
+from bot.conversation.turns import Act, Decode, Discard, EndTurn, StopBot, TurnTaker
+from bot.errors import RecognitionError
+from bot.french.digits import digits_prompt
+from bot.models import Expectation, ExpectKind, Pcm, RecognitionHint
+from bot.ports import Transcriber
+
+log = structlog.get_logger(__name__)
+
+SAMPLE_RATE = 16_000
+_PRE_ROLL_MS = 400
+"""Audio kept from before speech was confirmed: Silero confirms late, and "oui" lasts half a second."""
+_TICK_S = 0.04
+_DIGIT_HYPOTHESES = 5
+DOMAIN_PROMPT = (
+    "Appel au service client. Facture, prélèvement, abonnement, box, télécommande, décodeur, résilier, "
+    "résiliation, conseiller, écran noir, pas de signal, code erreur, redémarrer, rendez-vous."
+)
+
+
+def _quick_vad() -> SileroVADAnalyzer:
+    """Silero set for a telephone: its defaults miss a half-second "oui"."""
+    params = VADParams(confidence=0.5, start_secs=0.1, stop_secs=0.2, min_volume=0.3)
+    return SileroVADAnalyzer(sample_rate=SAMPLE_RATE, params=params)
+
+
+class Listener(FrameProcessor):
+    """Turns audio into the caller's turns.
+
+    ``on_turn(end, decode_ms)``: a whole turn. ``on_unheard(code)``: speech that could not be read.
+    ``on_interrupt()``: stop the bot. ``on_discard(interrupted)``: it was nothing.
+    ``on_floor(busy)``: somebody speaks, or nobody does. ``on_key(key)``: a key was pressed.
+    """
+
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        interpreter: Interpreter,
+        now_ms: Callable[[], int],
+        *,
+        on_turn: Callable[[EndTurn, int], None],
+        on_unheard: Callable[[str], None],
+        on_interrupt: Callable[[], Awaitable[None]],
+        on_discard: Callable[[bool], None],
+        on_floor: Callable[[bool], None],
+        on_key: Callable[[str], Awaitable[None]],
+        on_tick: Callable[[], None],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._transcriber = transcriber
+        self._interpreter = interpreter
+        self._now = now_ms
+        self._on_turn = on_turn
+        self._on_unheard = on_unheard
+        self._on_interrupt = on_interrupt
+        self._on_discard = on_discard
+        self._on_floor = on_floor
+        self._on_key = on_key
+        self._on_tick = on_tick
+        self._taker = TurnTaker()
+        self._vad = _quick_vad()
+        self._vad_state = VADState.QUIET
+        self._pre_roll: deque[Pcm] = deque(maxlen=_PRE_ROLL_MS // 20)
+        self._utterance: list[Pcm] = []
+        self._voiced_energy: list[float] = []
+        self._decode: asyncio.Task[None] | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self._last_decode_ms = 0
+
+    def expect(self, expectation: Expectation) -> None:
+        """The bot asks something else now."""
+        self._taker.expectation = expectation
+
+    @property
+    def bot_audible(self) -> bool:
+        """Whether the bot's voice can be heard now."""
+        return self._taker.bot_audible
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """See pipecat. Audio stops here: nothing downstream listens."""
+        await super().process_frame(frame, direction)
+        match frame:
+            case InputAudioRawFrame():
+                await self._on_audio(np.frombuffer(frame.audio, np.int16))
+                return
+            case InputDTMFFrame():
+                await self._on_key(frame.button.value)
+                return
+            case StartFrame():
+                self._ticker = self.create_task(self._tick_forever(), name="listener-tick")
+            case BotStartedSpeakingFrame():
+                self._taker.bot_started(self._now())
+                self._on_floor(True)
+            case BotStoppedSpeakingFrame():
+                self._taker.bot_stopped(self._now())
+                self._floor_if_free()
+            case EndFrame() | CancelFrame():
+                await self._stop()
+        await self.push_frame(frame, direction)
+
+    async def cleanup(self) -> None:
+        """See pipecat."""
+        await super().cleanup()
+        await self._stop()
+        await self._vad.cleanup()
+
+    async def _stop(self) -> None:
+        for task in (self._ticker, self._decode):
+            if task is not None and not task.done():
+                await self.cancel_task(task)
+        self._ticker = self._decode = None
+
+    async def _on_audio(self, pcm: Pcm) -> None:
+        state = await self._vad.analyze_audio(pcm.tobytes())
+        if self._taker.caller_speaking or state is not VADState.QUIET:
+            if not self._utterance:
+                self._utterance = list(self._pre_roll)
+                self._voiced_energy = []
+            self._utterance.append(pcm)
+            if state in (VADState.SPEAKING, VADState.STARTING):
+                self._voiced_energy.append(float(np.mean(np.square(pcm, dtype=np.float64))))
+        elif self._utterance:
+            self._utterance = []  # a start that Silero took back
+        self._pre_roll.append(pcm)
+        acts: list[Act] = []
+        speaking = state in (VADState.SPEAKING, VADState.STOPPING)
+        was_speaking = self._vad_state in (VADState.SPEAKING, VADState.STOPPING)
+        self._vad_state = state
+        if speaking and not was_speaking:
+            self._on_floor(True)
+            acts += self._taker.speech_started(self._now())
+        elif was_speaking and not speaking:
+            acts += self._taker.tick(self._now(), self._level_db())
+            acts += self._taker.speech_stopped(self._now())
+        else:
+            acts += self._taker.tick(self._now(), self._level_db() if speaking else None)
+        await self._carry_out(acts)
+
+    def _level_db(self) -> float | None:
+        """Level of the voiced frames of this turn, dBFS; None before there are any."""
+        if not self._voiced_energy:
+            return None
+        return float(10 * np.log10(max(np.mean(self._voiced_energy), 1e-3) / 32768.0**2))
+
+    async def _tick_forever(self) -> None:
+        """A muted browser sends no audio: time must pass all the same."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self._carry_out(self._taker.tick(self._now()))
+            self._on_tick()
+
+    async def _carry_out(self, acts: list[Act]) -> None:
+        for act in acts:
+            match act:
+                case Decode(seq=seq):
+                    if self._decode is not None and not self._decode.done():
+                        self._decode.cancel()
+                    audio = np.concatenate(self._utterance)
+                    self._decode = self.create_task(self._recognise(seq, audio), name=f"decode-{seq}")
+                case StopBot():
+                    await self._on_interrupt()
+                case EndTurn():
+                    self._utterance = []
+                    self._on_turn(act, self._last_decode_ms)
+                case Discard(interrupted=interrupted):
+                    self._utterance = []
+                    self._on_discard(interrupted)
+                    self._floor_if_free()
+
+    async def _recognise(self, seq: int, audio: Pcm) -> None:
+        digits = self._interpreter.expectation.kind is ExpectKind.DIGITS
+        hint = RecognitionHint(
+            prompt=digits_prompt(self._interpreter.expectation) if digits else DOMAIN_PROMPT,
+            hypotheses=_DIGIT_HYPOTHESES if digits else 1,
+        )
+        began = time.monotonic()
+        try:
+            recognition = await self._transcriber.transcribe(audio, hint)
+        except RecognitionError as err:
+            log.error("recognition failed", code=err.code)
+            await self._carry_out(self._taker.recognition_failed(self._now(), seq))
+            self._on_unheard(err.code)
+            return
+        self._last_decode_ms = round((time.monotonic() - began) * 1000)
+        acts = self._taker.recognised(
+            self._now(), seq, recognition,
+            complete=bool(recognition.text) and self._interpreter.is_complete(recognition),
+            backchannel=self._interpreter.is_backchannel(recognition),
+        )  # fmt: skip
+        await self._carry_out(acts)
+
+    def _floor_if_free(self) -> None:
+        if not self._taker.caller_speaking and not self._taker.bot_audible:
+            self._on_floor(False)

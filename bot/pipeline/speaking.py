@@ -1,0 +1,120 @@
+"""The bot's side of a call: text to audio before the transport, and what was really played after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from pipecat.frames.frames import (
+    Frame,
+    InterruptionFrame,
+    TTSAudioRawFrame,
+    TTSStartedFrame,
+    TTSStoppedFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from bot.conversation.heard import SpokenPart, heard_text
+from bot.errors import VoiceError
+from bot.french.sentences import sentences
+from bot.french.speak import verbalise
+from bot.models import Say
+from bot.pipeline.frames import SayFrame, SentenceFrame
+from bot.ports import Voice
+
+log = structlog.get_logger(__name__)
+
+
+class Speaker(FrameProcessor):
+    """Synthesises each :class:`SayFrame` sentence by sentence, ahead of playback.
+
+    ``on_fault(err)``: a sentence could not be spoken; the next ones are still tried.
+    """
+
+    def __init__(
+        self, voice: Voice, sample_rate: int, on_fault: Callable[[VoiceError], None], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._voice = voice
+        self._rate = sample_rate
+        self._on_fault = on_fault
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """See pipecat. An interruption cancels the synthesis in flight."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, SayFrame):
+            await self._speak(frame)
+        else:
+            await self.push_frame(frame, direction)
+
+    async def _speak(self, frame: SayFrame) -> None:
+        await self.push_frame(TTSStartedFrame())
+        first: Say | None = frame.say
+        try:
+            for sentence in sentences(frame.say.text):
+                mark = SentenceFrame(sentence, say=first)
+                first = None
+                await self.push_frame(mark)
+                spoken = verbalise(sentence)
+                async for chunk in self._voice.speak(
+                    spoken, sample_rate=self._rate, cacheable=not frame.say.private
+                ):
+                    mark.total_ms[0] += 1000 * len(chunk.samples) // chunk.sample_rate
+                    await self.push_frame(TTSAudioRawFrame(chunk.samples.tobytes(), chunk.sample_rate, 1))
+        except VoiceError as err:
+            log.error("voice failed", code=err.code)
+            self._on_fault(err)
+        if frame.last:
+            await self.push_frame(TTSStoppedFrame())
+
+
+class Playback(FrameProcessor):
+    """Sits after the output transport, which passes on each frame once it has been played.
+
+    ``on_said(say)``: a reply began. ``on_first_audio()``: its first sample left.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_said: Callable[[Say], None],
+        on_first_audio: Callable[[], None],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._on_said = on_said
+        self._on_first_audio = on_first_audio
+        self._parts: list[tuple[SentenceFrame, int]] = []
+        self._silent = True
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """See pipecat."""
+        await super().process_frame(frame, direction)
+        match frame:
+            case SentenceFrame():
+                if frame.say is not None:
+                    self._on_said(frame.say)
+                self._parts.append((frame, 0))
+            case TTSAudioRawFrame():
+                if self._silent:
+                    self._silent = False
+                    self._on_first_audio()
+                if self._parts:
+                    mark, played = self._parts[-1]
+                    self._parts[-1] = (mark, played + 1000 * len(frame.audio) // 2 // frame.sample_rate)
+            case TTSStoppedFrame() | InterruptionFrame():
+                self._silent = True
+        await self.push_frame(frame, direction)
+
+    def begin_reply(self) -> None:
+        """What is played from now on answers another turn."""
+        self._parts = []
+
+    def heard(self) -> str:
+        """The part of the reply that was played."""
+        return heard_text([SpokenPart(m.text, played, m.total_ms[0]) for m, played in self._parts])
+
+    def whole_sentences(self) -> int:
+        """How many sentences of the reply were played to their end."""
+        return sum(1 for mark, played in self._parts if 0 < mark.total_ms[0] <= played)
