@@ -1,0 +1,237 @@
+"""The whole product on one machine: Rasa, the action server and the bot as child processes, one life for all.
+
+Used by ``decroche up``, the end-to-end tests and the bench. Nothing survives it: children run in process groups of
+their own, die with their parent, and are ended by their id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from bot.errors import ConfigurationError
+from bot.settings import ROOT
+
+READY_WITHIN_S = 180.0
+"""Rasa needs 25–50 s on two idle cores, several times that on busy ones."""
+_STOP_WITHIN_S = 15.0
+_LOG_TAIL = 15
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the parts listen, all on 127.0.0.1."""
+
+    bot: int = 8080
+    rasa: int = 5005
+    actions: int = 5055
+
+    @classmethod
+    def free(cls) -> Ports:
+        """Three ports that nobody uses now."""
+        with contextlib.ExitStack() as stack:
+            taken = [stack.enter_context(socket.socket()) for _ in range(3)]
+            for one in taken:
+                one.bind(("127.0.0.1", 0))
+            return cls(*(one.getsockname()[1] for one in taken))
+
+
+@dataclass
+class _Part:
+    name: str
+    command: tuple[str, ...]
+    ready_url: str
+    is_ready: Callable[[httpx.Response], bool]
+    env: Mapping[str, str]
+    process: asyncio.subprocess.Process | None = None
+
+
+def newest_model(folder: Path = ROOT / "models" / "rasa") -> Path:
+    """The trained dialogue.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    models = sorted(folder.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    if not models:
+        raise ConfigurationError(f"{folder}: no trained dialogue; run `make setup`")
+    return models[-1]
+
+
+@dataclass
+class Stack:
+    """``var``: where the children write. ``env``: more settings for all of them. ``parts``: which to start."""
+
+    ports: Ports = field(default_factory=Ports)
+    var: Path = ROOT / "var"
+    env: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ("actions", "rasa", "bot")
+    _running: list[_Part] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The bot's address."""
+        return f"http://127.0.0.1:{self.ports.bot}"
+
+    async def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Start the parts together and return when all answer.
+
+        Raises:
+            ConfigurationError: a port is taken, a part ended or did not get ready; names its log.
+        """
+        logs = self.var / "log"
+        logs.mkdir(parents=True, exist_ok=True)
+        wanted = [part for part in self._plan() if part.name in self.parts]
+        for part in wanted:
+            _refuse_taken(part)
+        try:
+            for part in wanted:
+                with (logs / f"{part.name}.log").open("wb") as output:
+                    part.process = await asyncio.create_subprocess_exec(
+                        *part.command, cwd=ROOT, env={**os.environ, **self.env, **part.env},
+                        stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+                        start_new_session=True, preexec_fn=_die_with_parent,
+                    )  # fmt: skip
+                self._running.append(part)
+            async with httpx.AsyncClient(timeout=2.0) as http:
+                await asyncio.gather(*(self._wait_ready(part, http, progress) for part in wanted))
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End every part: asked first, then made to. Returns when none is left."""
+        parts, self._running = self._running, []
+        await asyncio.gather(*(self._end(part) for part in reversed(parts)))
+
+    async def end(self, name: str, *, kill: bool = False) -> None:
+        """End one part (``actions``, ``rasa`` or ``bot``); ``kill``: without asking, as a crash would."""
+        for part in [p for p in self._running if p.name == name]:
+            self._running.remove(part)
+            await self._end(part, kill=kill)
+
+    async def watch(self) -> str:
+        """Return the name of the first part that ends by itself."""
+        waits = {
+            asyncio.create_task(part.process.wait(), name=f"watch:{part.name}"): part.name
+            for part in self._running
+            if part.process
+        }
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return waits[done.pop()]
+        finally:
+            for task in waits:
+                task.cancel()
+
+    def log_tail(self, name: str) -> str:
+        """The last lines of a part's log."""
+        try:
+            text = (self.var / "log" / f"{name}.log").read_text(errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-_LOG_TAIL:])
+
+    def _plan(self) -> list[_Part]:
+        host, ports = "127.0.0.1", self.ports
+        rasa_url, actions_url = f"http://{host}:{ports.rasa}", f"http://{host}:{ports.actions}"
+        shared = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        return [
+            _Part(
+                "actions",
+                (str(ROOT / ".venv-rasa/bin/python"), "-m", "rasa_sdk", "--actions", "actions", "--port", str(ports.actions)),
+                f"{actions_url}/health",
+                lambda response: response.status_code == 200,
+                {
+                    **shared,
+                    "PYTHONPATH": str(ROOT),
+                    "SANIC_HOST": host,
+                    "DECROCHE_CRM_URL": self.env.get("DECROCHE_CRM_URL", f"sqlite:///{self.var / 'crm.db'}"),
+                },
+            ),
+            _Part(
+                "rasa",
+                (
+                    str(ROOT / "ops/rasa.sh"), "run", "--enable-api", "-i", host, "-p", str(ports.rasa),
+                    "--model", str(newest_model()), "--credentials", "credentials.yml", "--endpoints", "endpoints.yml",
+                ),
+                f"{rasa_url}/status",
+                lambda response: response.status_code == 200 and bool(response.json().get("model_file")),
+                {**shared, "DECROCHE_ACTIONS_URL": f"{actions_url}/webhook", "LOG_LEVEL": "WARNING"},
+            ),
+            _Part(
+                "bot",
+                (sys.executable, "-m", "bot.cli", "serve"),
+                f"{self.url}/healthz",
+                lambda response: response.status_code == 200,
+                {
+                    **shared,
+                    "DECROCHE_HOST": host,
+                    "DECROCHE_PORT": str(ports.bot),
+                    "DECROCHE_RASA_URL": rasa_url,
+                    "DECROCHE_VAR": str(self.var),
+                },
+            ),
+        ]  # fmt: skip
+
+    async def _wait_ready(
+        self, part: _Part, http: httpx.AsyncClient, progress: Callable[[str], None]
+    ) -> None:
+        assert part.process is not None
+        loop = asyncio.get_running_loop()
+        until = loop.time() + READY_WITHIN_S
+        while loop.time() < until:
+            if part.process.returncode is not None:
+                break
+            with contextlib.suppress(httpx.HTTPError, ValueError):
+                if part.is_ready(await http.get(part.ready_url)):
+                    progress(part.name)
+                    return
+            await asyncio.sleep(0.3)
+        raise ConfigurationError(
+            f"{part.name} did not start; {self.var / 'log' / (part.name + '.log')} ends:\n{self.log_tail(part.name)}"
+        )
+
+    async def _end(self, part: _Part, *, kill: bool = False) -> None:
+        process = part.process
+        if process is None:
+            return
+        _signal_group(process.pid, signal.SIGKILL if kill else signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _STOP_WITHIN_S)
+        _signal_group(process.pid, signal.SIGKILL)  # whatever the part itself had started
+        await process.wait()
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)
+
+
+def _die_with_parent() -> None:
+    """In the child: get SIGTERM when the parent dies, however it dies (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _refuse_taken(part: _Part) -> None:
+    port = httpx.URL(part.ready_url).port or 0
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as err:
+            raise ConfigurationError(
+                f"port {port} ({part.name}) is taken: is Décroche running already?"
+            ) from err
