@@ -17,7 +17,7 @@ from bot.events import CallStarted
 from bot.models import CallerControl, CallRequest, Expectation, HungUp, KeysPressed, Muted
 from bot.operator import Operator
 from bot.pipeline.call import VoiceCall
-from bot.ports import Dialogue, Handoffs, Journal, Transcriber, Voice
+from bot.ports import Dialogue, Journal, Transcriber, Voice
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,6 @@ class Calls:
         operator: Operator,
         dialogue: Dialogue,
         journal: Journal,
-        handoffs: Handoffs,
         transcriber: Transcriber,
         voice: Voice,
         max_calls: int,
@@ -41,7 +40,6 @@ class Calls:
         self._operator = operator
         self._dialogue = dialogue
         self._journal = journal
-        self._handoffs = handoffs
         self._transcriber = transcriber
         self._voice = voice
         self._max = max_calls
@@ -115,9 +113,9 @@ class Calls:
         on_idle: Callable[[], None] = lambda: None,
         on_expectation: Callable[[Expectation], None] = lambda _: None,
     ) -> Conversation:
-        """A conversation over this process's dialogue, journal and handoffs."""
+        """A conversation over this process's dialogue and journal."""
         return Conversation(
-            started, self._operator, self._dialogue, self._journal, self._handoffs, clock, mouth,
+            started, self._operator, self._dialogue, self._journal, clock, mouth,
             on_idle, on_expectation,
         )  # fmt: skip
 

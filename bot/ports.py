@@ -85,14 +85,3 @@ class Journal(Protocol):
     def append(self, call_id: str, event: CallEvent) -> None:
         """Keep one event, never blocking and never raising: what cannot be stored now is spooled."""
         ...
-
-
-class Handoffs(Protocol):
-    """Where a request for a person goes."""
-
-    async def request(self, call_id: str, events: tuple[CallEvent, ...]) -> None:
-        """Build the context packet from the call's events, keep it and offer it to a site.
-
-        Never raises for a store that fails: the request is spooled.
-        """
-        ...

@@ -56,7 +56,7 @@ from bot.events import (
 )
 from bot.models import Expectation, ExpectKind, InputMode, Recognition, Say
 from bot.operator import Operator
-from bot.ports import Dialogue, Handoffs, Journal
+from bot.ports import Dialogue, Journal
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +143,6 @@ class Conversation:
     operator: Operator
     dialogue: Dialogue
     journal: Journal
-    handoffs: Handoffs
     clock: Clock
     mouth: Mouth
     on_idle: Callable[[], None] = lambda: None
@@ -440,8 +439,6 @@ class Conversation:
         self._expect(Expectation(ExpectKind.NOTHING))
         self.outcome = outcome_of(self._events, hung_up_as=self._hung_up_as)
         self.note(CallEnded(self.clock.now_ms(), self.turn, self.outcome, by))
-        if any(isinstance(event, HandoffRequested | CallbackPromised) for event in self._events):
-            await self.handoffs.request(self.call_id, tuple(self._events))
         if by == "bot":
             await self.mouth.end()
         else:
