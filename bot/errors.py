@@ -13,6 +13,7 @@ the French sentence the caller hears (``operator.yml``, ``phrases``).
     │   ├── DialogueTimeoutError  dialogue.timeout
     │   └── DialoguePayloadError  dialogue.payload
     ├── StoreError                store.failed
+    │   └── StoreRejectedError    store.rejected
     ├── TransportError            transport.failed
     ├── CapacityError             calls.full
     └── InputError                input.invalid
@@ -79,6 +80,12 @@ class StoreError(DecrocheError):
     """The call record could not be read or written."""
 
     code = "store.failed"
+
+
+class StoreRejectedError(StoreError):
+    """The database is well but refuses this very data; writing it again would fail again."""
+
+    code = "store.rejected"
 
 
 class TransportError(DecrocheError):

@@ -1,0 +1,1 @@
+"""The record of calls: redaction, the journal, the store, and the views folded from events."""

@@ -1,0 +1,48 @@
+"""The redactor on the way to the logs: ours (structlog) and those of libraries (stdlib logging)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from bot.record.redact import NUMBER_MASK, Level, redact, redact_value
+
+_OUR_KEYS = frozenset({"timestamp", "level", "logger", "call_id", "case_id", "handoff_id", "code", "stage"})
+"""Fields whose values are identifiers and words of ours."""
+
+_HIDDEN_KEYS = frozenset({"caller_number", "phone", "subscriber_number"})
+"""Fields whose values a log never shows, whatever they look like."""
+
+
+def redact_processor(logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """structlog processor: every value of a log entry at :attr:`Level.LOG`; put it before the renderer.
+
+    Put ``structlog.processors.format_exc_info`` before it, so that tracebacks pass through it as text.
+    """
+    for key, value in event_dict.items():
+        if key in _HIDDEN_KEYS:
+            event_dict[key] = NUMBER_MASK if value else value
+        elif key not in _OUR_KEYS:
+            event_dict[key] = redact_value(value, Level.LOG, key)
+    return event_dict
+
+
+class RedactingFilter(logging.Filter):
+    """Redacts the records of libraries; put it on the handler, where every record passes.
+
+    The message is formatted here, once, and the traceback with it: both may carry a caller's words.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always keeps the record, redacted."""
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # a library's own wrong format: keep its template
+            message = str(record.msg)
+        record.msg, record.args = redact(message, Level.LOG), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = redact(record.exc_text, Level.LOG)
+        return True
