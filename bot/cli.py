@@ -1,0 +1,110 @@
+"""The command line: ``decroche``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bot.errors import ConfigurationError, DecrocheError
+from bot.settings import ROOT, Settings
+from bot.stack import Stack
+from simulator.cli import call
+
+cli = typer.Typer(
+    name="decroche",
+    help="Décroche: the voice front door of a pay-TV operator's subscriber service.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+cli.command("call")(call)
+console = Console()
+
+SAMPLE_CALL = ROOT / "scripts" / "sample.yml"
+
+
+@cli.command()
+def serve() -> None:
+    """Run the bot process alone; Rasa and the action server are expected to run already."""
+    from bot.app import serve as run  # the speech libraries take seconds to import: only when needed
+
+    run(Settings())
+
+
+@cli.command()
+def up(
+    sample_call: Annotated[bool, typer.Option(help="Place one simulated call and show it live.")] = False,
+    quiet: Annotated[bool, typer.Option(help="Say nothing while starting.")] = False,
+    then: Annotated[str, typer.Option(help="Run this command once everything answers, then stop.")] = "",
+) -> None:
+    """Start everything on this machine: Rasa, the action server and the bot. Ctrl-C ends them all."""
+    raise typer.Exit(asyncio.run(_up(sample_call=sample_call, quiet=quiet, then=then)))
+
+
+@cli.command()
+def check(operator: Annotated[Path, typer.Argument(help="The file to check.")] = ROOT / "operator.yml") -> None:
+    """Validate operator.yml."""
+    from bot.operator import load_operator
+
+    loaded = load_operator(operator)
+    console.print(f"{operator}: {loaded.brand.name}, {len(loaded.sites)} sites, {len(loaded.offers)} offers")
+
+
+async def _up(*, sample_call: bool, quiet: bool, then: str) -> int:
+    stack = Stack()
+    me = asyncio.current_task()
+    assert me is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, me.cancel)
+    say = (lambda _: None) if quiet else console.print
+    try:
+        say("[bold]▸ starting[/] (Rasa takes half a minute)")
+        await stack.start(lambda name: say(f"  [green]✓[/] {name}"))
+        say(f"[bold]▸ Décroche answers at[/] [link]{stack.url}[/]")
+        if sample_call:
+            say("[bold]▸ a sample call[/]")
+            await _run(sys.executable, "-m", "bot.cli", "call", str(SAMPLE_CALL), "--url", stack.url, "--live")
+        if then:
+            return await _run(*shlex.split(then))
+        say("[bold]▸ serving[/]: Ctrl-C to stop")
+        failed = await stack.watch()
+        console.print(f"[red]✗ {failed} ended by itself[/]; its log ends:\n{stack.log_tail(failed)}")
+        return 1
+    except asyncio.CancelledError:
+        say("\n[bold]▸ stopping[/]")
+        return 0
+    finally:
+        await asyncio.shield(stack.stop())
+
+
+async def _run(*command: str) -> int:
+    """Run a command to its end; when we are cancelled, it is ended first."""
+    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        return await process.wait()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+        raise
+
+
+def main() -> None:
+    """Entry point: an expected error is one line on standard error and exit code 2."""
+    try:
+        cli()
+    except (ConfigurationError, DecrocheError) as err:
+        print(f"decroche: {err} [{err.code}]", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
