@@ -309,9 +309,11 @@ def _last(journal: Sequence[CallEvent], kind: type[_E]) -> _E | None:
 def _moment(start: CallStarted | None, journal: Sequence[CallEvent], now: datetime | None) -> str:
     if now is not None:
         return now.astimezone(UTC).isoformat()
-    if start is None or not start.started_at:
+    try:
+        answered = datetime.fromisoformat(start.started_at if start else "")
+    except ValueError:
         return ""
-    return (datetime.fromisoformat(start.started_at) + timedelta(milliseconds=journal[-1].at_ms)).isoformat()
+    return (answered + timedelta(milliseconds=journal[-1].at_ms)).isoformat()
 
 
 def _identity(event: Identified | None) -> Identity:

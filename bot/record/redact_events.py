@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from math import isfinite
 from typing import Any
 
 from bot.events import CallerSaid, CallEvent, Understood
@@ -41,7 +42,9 @@ def redact_event(event: CallEvent) -> CallEvent:
 
 
 def _redact_field(name: str, value: Any) -> Any:
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, float):
+        return value if isfinite(value) else 0.0  # JSON has no NaN
+    if isinstance(value, int):
         return value
     if name in _PLAIN_KEYS:
         return _strings(value, storable)

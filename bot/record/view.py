@@ -123,9 +123,15 @@ class CallView:
     @property
     def ended_at(self) -> str:
         """ISO 8601 UTC, or empty while the call runs or when its start is not known."""
-        if self.ended_ms is None or not self.started_at:
+        return "" if self.ended_ms is None else self.moment(self.ended_ms)
+
+    def moment(self, at_ms: int) -> str:
+        """The instant ``at_ms`` of the call, ISO 8601 UTC, or empty when the start is not known."""
+        try:
+            start = datetime.fromisoformat(self.started_at)
+        except ValueError:
             return ""
-        return (datetime.fromisoformat(self.started_at) + timedelta(milliseconds=self.ended_ms)).isoformat()
+        return (start + timedelta(milliseconds=at_ms)).isoformat()
 
     @property
     def packet(self) -> ContextPacket | None:

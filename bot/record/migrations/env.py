@@ -1,0 +1,23 @@
+"""Run by Alembic for each command, on the connection that :func:`bot.record.migrations.upgrade` gives it."""
+
+from typing import Any, Literal
+
+from alembic import context
+
+from bot.record.tables import Base, UtcDateTime
+
+
+def _render(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
+    """Our column types by what they are in the database: migrations must not change with our classes."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    compare_type=True,
+    render_as_batch=True,
+    render_item=_render,
+)
+with context.begin_transaction():
+    context.run_migrations()
