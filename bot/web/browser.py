@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import html
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,11 +103,11 @@ class Events(Protocol):
 
 
 @dataclass(frozen=True)
-class PageText:
-    """What of ``operator.yml`` the page shows. ``brand``: the operator's name; ``website``: host, or empty."""
+class PageConfig:
+    """What the page is told. ``brand``: the operator's name; ``ice_servers``: as ``RTCPeerConnection`` takes them."""
 
     brand: str
-    website: str = ""
+    ice_servers: tuple[Mapping[str, str], ...] = ()
 
 
 class Offer(BaseModel):
@@ -213,11 +214,11 @@ class BrowserCalls:
             await door.wait_closed()  # the call itself goes on without captions
 
 
-def browser_router(calls: BrowserCalls, text: PageText) -> APIRouter:
+def browser_router(calls: BrowserCalls, page_config: PageConfig) -> APIRouter:
     """The page, its files, its configuration and its way in. Call ``calls.close()`` at shutdown."""
     router = APIRouter()
-    index = (STATIC / "index.html").read_text(encoding="utf-8")
-    files = {f"{path.name}": path for path in sorted(STATIC.iterdir()) if path.name != "index.html"}
+    index = (STATIC / "index.html").read_text("utf-8").replace("{{brand}}", html.escape(page_config.brand))
+    files = {path.name: path for path in STATIC.iterdir() if path.suffix in _MEDIA_TYPES}
 
     @router.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -231,9 +232,9 @@ def browser_router(calls: BrowserCalls, text: PageText) -> APIRouter:
         return FileResponse(path, media_type=_MEDIA_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
 
     @router.get("/api/browser/config")
-    async def config() -> dict[str, str]:
-        """The operator's name and website, for the page."""
-        return {"brand": text.brand, "website": text.website}
+    async def config() -> dict[str, Any]:
+        """The operator's name and the ICE servers a page should use."""
+        return {"brand": page_config.brand, "ice_servers": [dict(s) for s in page_config.ice_servers]}
 
     @router.post(
         "/api/browser/offer",
@@ -273,7 +274,6 @@ _MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
-    ".webmanifest": "application/manifest+json",
 }
 
 
