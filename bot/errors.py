@@ -16,7 +16,11 @@ the French sentence the caller hears (``operator.yml``, ``phrases``).
     │   └── StoreRejectedError    store.rejected
     ├── TransportError            transport.failed
     ├── CapacityError             calls.full
+    ├── AccessDeniedError         access.denied
+    │   ├── UnauthenticatedError  access.unauthenticated
+    │   └── RateLimitedError      access.rate
     └── InputError                input.invalid
+        └── NotFoundError         input.not_found
 """
 
 from __future__ import annotations
@@ -104,3 +108,27 @@ class InputError(DecrocheError):
     """Something a person or another program sent is malformed; the message says what and why."""
 
     code = "input.invalid"
+
+
+class NotFoundError(InputError):
+    """What was asked for does not exist."""
+
+    code = "input.not_found"
+
+
+class AccessDeniedError(DecrocheError):
+    """Whoever asks has no right to it."""
+
+    code = "access.denied"
+
+
+class UnauthenticatedError(AccessDeniedError):
+    """Nobody said who asks: no bearer token."""
+
+    code = "access.unauthenticated"
+
+
+class RateLimitedError(AccessDeniedError):
+    """Too many refused attempts from one place; try again later."""
+
+    code = "access.rate"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
+from bot.events import CallEvent
 from bot.record.codec import Entry
 
 QUEUE_SIZE = 512
@@ -25,6 +26,13 @@ class Subscription:
         self._queue: asyncio.Queue[Entry | None] = asyncio.Queue(maxsize=size + 1)  # and the end
         self._closed = False
         self.lagged = False
+
+    @classmethod
+    def of_past(cls, call_id: str, events: Iterable[CallEvent]) -> Subscription:
+        """A reader of a call that is over."""
+        subscription = cls([Entry(call_id, seq, event) for seq, event in enumerate(events, start=1)], 1)
+        subscription.close()
+        return subscription
 
     def offer(self, entry: Entry) -> None:
         """Give one entry; cuts the reader off when its queue is full."""
@@ -46,7 +54,7 @@ class Subscription:
     async def __aiter__(self) -> AsyncIterator[Entry]:
         for entry in self._past:
             yield entry
-        self._past = []
+        self._past.clear()
         while (entry_or_end := await self._queue.get()) is not None:
             yield entry_or_end
 
