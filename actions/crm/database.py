@@ -16,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 
 from actions.crm.port import ConflictError, CrmUnavailableError
 
+DEFAULT_URL = "sqlite:///var/crm.db"
 _IMMEDIATE = "sqlite_immediate"
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 DAYS_AHEAD = 21
+DEFAULT_ZONE = "Europe/Paris"
 _SUNDAY = 6
 
 

@@ -17,6 +17,7 @@ from actions.crm import effects
 from actions.crm import tables as t
 from actions.crm.bookings import BookingDesk, Request, lock_subscriber
 from actions.crm.database import Database
+from actions.crm.planning import DEFAULT_ZONE
 from actions.crm.port import (
     Appointment,
     Booking,
@@ -57,7 +58,7 @@ class SqlCrm:
         url: str,
         *,
         timeout_s: float = 3.0,
-        zone: str = "Europe/Paris",
+        zone: str = DEFAULT_ZONE,
         clock: Callable[[], datetime] = _utc_now,
         reference: Callable[[str], str] = new_reference,
     ) -> None:

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.engine.url import make_url
 
 from actions.crm.database import Database
 from actions.crm.fixtures import NAMED
-from actions.crm.seed import ensure_seeded
+from actions.crm.seeding import ensure_seeded
 from actions.crm.sql import SqlCrm
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -128,10 +129,14 @@ def fresh_postgresql(cluster: Cluster) -> Callable[[], str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def crm_url(request: pytest.FixtureRequest) -> str:
+def crm_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of a seeded database of the test's own."""
     make: Callable[[], str] = request.getfixturevalue(f"fresh_{request.param}")
-    return make()
+    url = make()
+    yield url
+    if request.param == "postgresql":  # seven megabytes each
+        name = make_url(url).database
+        request.getfixturevalue("cluster").execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from actions.crm.connect import connect
+from actions.crm import connect
 from actions.crm.database import Database
 from actions.crm.port import CrmUnavailableError
-from actions.crm.seed import ensure_seeded, main
+from actions.crm.seed import main
+from actions.crm.seeding import ensure_seeded
 from actions.crm.sql import SqlCrm
 
 from .conftest import PARIS, TODAY, crm_at, named

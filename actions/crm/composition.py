@@ -8,13 +8,14 @@ from datetime import date, datetime, time, timezone
 from zoneinfo import ZoneInfo
 
 from actions.crm.box import SimulatedBox
-from actions.crm.database import Database
+from actions.crm.database import DEFAULT_URL, Database
+from actions.crm.planning import DEFAULT_ZONE
 from actions.crm.port import BoxPort, Crm
-from actions.crm.seed import DEFAULT_TIMEZONE, DEFAULT_URL, ensure_seeded
+from actions.crm.seeding import ensure_seeded
 from actions.crm.sql import SqlCrm
 
 
-def connect(env: Mapping[str, str] = os.environ, *, zone: str = DEFAULT_TIMEZONE) -> tuple[Crm, BoxPort]:
+def connect(env: Mapping[str, str] = os.environ, *, zone: str = DEFAULT_ZONE) -> tuple[Crm, BoxPort]:
     """The ``Crm`` and ``BoxPort`` for these settings, all optional:
 
     - ``DECROCHE_CRM_URL``: SQLAlchemy URL; default ``sqlite:///var/crm.db`` under the working directory.
@@ -37,7 +38,7 @@ def connect(env: Mapping[str, str] = os.environ, *, zone: str = DEFAULT_TIMEZONE
     if seed == "1":
         database = Database(url, timeout_s)
         try:
-            ensure_seeded(database, clock().astimezone(ZoneInfo(zone)).date(), timezone=zone)
+            ensure_seeded(database, clock().astimezone(ZoneInfo(zone)).date(), zone=zone)
         finally:
             database.dispose()
     latency_s = float(env.get("DECROCHE_BOX_LATENCY_S") or 0.0)
