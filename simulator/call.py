@@ -19,6 +19,7 @@ from simulator.measure import timings
 from simulator.observer import Observer
 from simulator.recording import bot_as_heard, save_stereo
 from simulator.result import CallResult, Event, Fidelity, Observed, fold
+from simulator.run import Patience, Player
 from simulator.script import Script
 from simulator.sound_call import SoundCall, open_door, render
 from simulator.text_call import TextCall
@@ -38,6 +39,7 @@ class Options:
     server: Server
     text: bool = False
     channel: Channel | None = None
+    patience: Patience = field(default_factory=Patience)
 
 
 async def place(
@@ -56,18 +58,19 @@ async def place(
     result = CallResult(script=str(path), title=script.title, channel=channel)
     observer.placed(path.stem, script, channel, options.server.url)
     if options.text:
-        result = await _by_text(script, result, options.server, observer)
+        result = await _by_text(script, result, options, observer)
     else:
-        result = await _by_sound(script, channel, result, options.server, observer, voices, wav)
+        result = await _by_sound(script, channel, result, options, observer, voices, wav)
     result = replace(result, differences=differences(script.expect, result))
     observer.finished(result)
     return result
 
 
-async def _by_text(script: Script, result: CallResult, server: Server, observer: Observer) -> CallResult:
+async def _by_text(script: Script, result: CallResult, options: Options, observer: Observer) -> CallResult:
+    server = options.server
     now = script.now.isoformat() if script.now else None
     async with TextDoor(server) as door:
-        call = TextCall(script, door, observer)
+        call = TextCall(Player(script.turns, script.reactions, options.patience), door, observer)
         call_id = await door.start(script.caller.number, now)
 
         def watch(event: Event) -> None:
@@ -91,15 +94,17 @@ async def _by_sound(
     script: Script,
     channel: Channel,
     result: CallResult,
-    server: Server,
+    options: Options,
     observer: Observer,
     voices: Voices,
     wav: Path | None,
 ) -> CallResult:
+    server = options.server
     voice, warning = available(script.caller.voice)
     clips = await render(script, voices)
     async with open_door(channel, server, script) as door:
-        call = SoundCall(script, door, Line(channel, script.caller.noise_db), clips, observer)
+        player = Player(script.turns, script.reactions, options.patience)
+        call = SoundCall(player, door, Line(channel, script.caller.noise_db), clips, observer)
         async with _followed(server, door.call_id, lambda: call.now, call.journal) as journal:
             problems = await _played(call.run(), call.problems)
     bot = bot_as_heard(call.tape.bot, telephone=channel is Channel.PHONE)

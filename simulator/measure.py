@@ -56,7 +56,7 @@ def speech_spans(samples: Pcm, rate: int) -> list[Span]:
 def timings(acts: Sequence[Acted], caller: Pcm, bot: Pcm, rate: int) -> list[Timing]:
     """One timing for each act, in order. ``caller`` and ``bot``: the two sides of the recording at ``rate`` Hz."""
     caller_spans, bot_spans = speech_spans(caller, rate), speech_spans(bot, rate)
-    ends = [act.began for act in acts[1:]] + [len(bot) / rate]
+    ends = [*(act.began for act in acts[1:]), len(bot) / rate][: len(acts)]
     return [
         _timing(act, until, caller_spans, bot_spans)
         if act.deed in ("say", "play") and act.addressed

@@ -102,9 +102,9 @@ class SoundCall:
     """One call. Results are in its attributes once :meth:`run` is over; ``now`` is seconds since it was placed."""
 
     def __init__(
-        self, script: Script, door: SoundDoor, line: Line, clips: Mapping[Act, Pcm], observer: Observer
+        self, player: Player, door: SoundDoor, line: Line, clips: Mapping[Act, Pcm], observer: Observer
     ) -> None:
-        self._player = Player(script.turns, script.reactions)
+        self._player = player
         self._door = door
         self._line = line
         self._clips = clips

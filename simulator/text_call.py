@@ -6,7 +6,7 @@ from simulator.doors.text import Answer, TextDoor
 from simulator.observer import Observer
 from simulator.result import Acted
 from simulator.run import Do, GiveUp, HangUp, Player, Wait
-from simulator.script import Deed, Script
+from simulator.script import Deed
 
 _SECONDS_A_CHARACTER = 0.065
 """About the pace of French speech: the virtual clock runs as if every sentence were spoken."""
@@ -18,11 +18,10 @@ class TextCall:
     ``now``: virtual seconds since the call was placed.
     """
 
-    def __init__(self, script: Script, door: TextDoor, observer: Observer) -> None:
-        self._script = script
+    def __init__(self, player: Player, door: TextDoor, observer: Observer) -> None:
+        self._player = player
         self._door = door
         self._observer = observer
-        self._player = Player(script.turns, script.reactions)
         self.now = 0.0
         self.acts: list[Acted] = []
         self.problems: list[str] = []

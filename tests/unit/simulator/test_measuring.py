@@ -85,6 +85,10 @@ def test_a_word_is_not_cut_at_its_stops_and_a_click_is_none() -> None:
     assert spans == [Span(pytest.approx(0.5, abs=0.01), pytest.approx(1.2, abs=0.01))]
 
 
+def test_a_call_without_turns() -> None:
+    assert timings([], track(1), track(1), RATE) == []
+
+
 def test_keys_and_silences_have_no_timing() -> None:
     acts = [Acted(1, "keys", "1#", True, 0.0, 1.0), Acted(2, "silence", "", False, 1.0, 2.0)]
     assert timings(acts, track(3), track(3, (1.5, 2)), RATE) == [Timing(), Timing()]
