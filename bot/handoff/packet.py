@@ -395,7 +395,7 @@ def _handoff(event: HandoffRequested | None, intents: Sequence[Intent], site: Si
     )
 
 
-_NUMBER_SLOT = re.compile(r"number|phone|postcode|email|numero|serial")
+_NUMBER_SLOT = re.compile(r"number|phone|email|numero|serial")
 _INTERNAL_SLOT = re.compile(r"^(requested_slot|session_started_metadata)$|^_")
 
 
@@ -409,6 +409,8 @@ def _slots(event: Understood | None) -> dict[str, Any]:
             continue
         if _NUMBER_SLOT.search(name) and isinstance(value, (str, int)) and not isinstance(value, bool):
             value = mask_number(str(value))
+        elif name == "postcode":
+            value = f"{str(value)[:2]}•••"  # the area says enough; the rest proved the identity
         slots[name] = redact_value(value, key=name)
     return slots
 

@@ -49,6 +49,9 @@ SECRET_MASK = "[secret masqué]"
 LONG_NUMBER = 13
 """Digits from which a number is a card, an IBAN or a social security number and never a reference of ours."""
 
+LONG_SPOKEN_NUMBER = 11
+"""The same for a number said in words, where "vingt cinq" may have been 20 5 and is counted as two digits."""
+
 LOG_NUMBER = 8
 """Digits from which a number is hidden in logs: a subscriber number has 8, a telephone number 10 or 11."""
 
@@ -197,8 +200,10 @@ def _long_numbers(tokens: Sequence[Token]) -> list[Token]:
     """Card, social security and other numbers of :data:`LONG_NUMBER` digits or more."""
     spans: list[_Span] = []
     for run in number_runs(tokens, _NUMBERS):
-        if digit_count(tokens[run.start : run.end]) >= LONG_NUMBER:
-            digits = "".join(t.text for t in tokens[run.start : run.end] if t.kind is Kind.DIGITS)
+        inside = tokens[run.start : run.end]
+        spoken = any(t.kind is Kind.NUMBER for t in inside)
+        if digit_count(inside) >= (LONG_SPOKEN_NUMBER if spoken else LONG_NUMBER):
+            digits = "".join(t.text for t in inside if t.kind is Kind.DIGITS)
             spans.append((run.start, run.end, CARD_MASK if _is_card(digits) else NUMBER_MASK))
     return _masked(tokens, spans)
 
