@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,10 @@ async def place(
 
 async def _by_text(script: Script, result: CallResult, options: Options, observer: Observer) -> CallResult:
     server = options.server
-    now = script.now.isoformat() if script.now else None
+    now = script.moment(date.today())
     async with TextDoor(server) as door:
         call = TextCall(Player(script.turns, script.reactions, options.patience), door, observer)
-        call_id = await door.start(script.caller.number, now)
+        call_id = await door.start(script.caller.number, now.isoformat() if now else None)
 
         def watch(event: Event) -> None:
             if event.get("type") != "bot_said":  # the door itself said so already

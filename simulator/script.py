@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -65,6 +66,10 @@ Regex = Annotated[str, Field(min_length=1), AfterValidator(_regex)]
 """Searched in the text, whatever the case."""
 
 Names = tuple[str, ...]
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKLY = rf"^({'|'.join(_DAYS)}) ([01][0-9]|2[0-3]):[0-5][0-9]$"
+_PARIS = ZoneInfo("Europe/Paris")  # the scripts' callers are French, wherever the suite runs
 
 
 class _Strict(BaseModel):
@@ -219,13 +224,14 @@ class Expect(_Strict):
 class Script(_Strict):
     """A whole call. ``title``: one line for a reader. ``tags``: to choose among scripts.
 
-    ``now``: the time the call takes place, with offset, where opening hours or dates matter.
+    ``now``: when the call takes place, where opening hours or dates matter: a time with offset, or the next such day
+    and hour in Paris, such as ``tue 10:00``.
     """
 
     title: str = ""
     tags: Names = ()
     channel: Literal[Channel.PHONE, Channel.BROWSER] = Channel.PHONE
-    now: datetime | None = None
+    now: datetime | Annotated[str, Field(pattern=_WEEKLY)] | None = None
     caller: Caller = Field(default_factory=Caller)
     turns: tuple[Turn, ...] = ()
     reactions: tuple[Reaction, ...] = ()
@@ -233,7 +239,7 @@ class Script(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Script:
-        if self.now is not None and self.now.tzinfo is None:
+        if isinstance(self.now, datetime) and self.now.tzinfo is None:
             raise ValueError('now needs an offset, such as "2027-03-16T10:00:00+01:00"')
         for number, turn in enumerate(self.turns[:-1], start=1):
             if turn.hang_up:
@@ -241,6 +247,14 @@ class Script(_Strict):
         if self.turns and self.turns[0].again:
             raise ValueError("the first turn has nothing to say again")
         return self
+
+    def moment(self, today: date) -> datetime | None:
+        """``now`` as a time with offset; a weekly one is the first on or after ``today``. None: the real time."""
+        if not isinstance(self.now, str):
+            return self.now
+        day, hour = self.now.split()
+        ahead = (_DAYS.index(day) - today.weekday()) % len(_DAYS)
+        return datetime.combine(today + timedelta(days=ahead), time.fromisoformat(hour), tzinfo=_PARIS)
 
 
 # --- reading ---------------------------------------------------------------------------------------------

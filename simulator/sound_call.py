@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from bot.models import Channel, Pcm
@@ -63,10 +64,11 @@ class SoundDoor(Protocol):
 
 
 def open_door(channel: Channel, server: Server, script: Script) -> PhoneDoor | BrowserDoor:
-    """The door of ``channel``, to be entered with ``async with``."""
-    now = script.now.isoformat() if script.now else None
+    """The door of ``channel``, to be entered with ``async with``. A browser's call takes place when it does."""
+    moment = script.moment(date.today())
+    now = moment.isoformat() if moment else None
     if channel is Channel.BROWSER:
-        return BrowserDoor(server, script.caller.number, now)
+        return BrowserDoor(server, script.caller.number)
     return PhoneDoor(server, script.caller.number, now)
 
 

@@ -63,7 +63,7 @@ class PlayoutBuffer:
         return np.zeros(FRAME, dtype=np.int16)
 
 
-class _Microphone(MediaStreamTrack):  # type: ignore[misc]  # aiortc carries no types
+class _Microphone(MediaStreamTrack):
     """Gives the peer connection the frames that the call's ticks put in; it has no clock of its own."""
 
     kind = "audio"
@@ -92,10 +92,9 @@ class _Microphone(MediaStreamTrack):  # type: ignore[misc]  # aiortc carries no 
 class BrowserDoor:
     """One call through ``POST /api/browser/offer``. ``call_id``: given by the bot."""
 
-    def __init__(self, server: Server, caller_number: str, now: str | None = None) -> None:
+    def __init__(self, server: Server, caller_number: str) -> None:
         self._server = server
         self._caller_number = caller_number
-        self._now = now
         self._microphone = _Microphone()
         self._heard = PlayoutBuffer()
         self._resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
@@ -147,8 +146,6 @@ class BrowserDoor:
         await self._peer.setLocalDescription(await self._peer.createOffer())
         local = self._peer.localDescription
         offer = {"sdp": local.sdp, "type": local.type, "caller_number": self._caller_number}
-        if self._now is not None:
-            offer["now"] = self._now
         answer = await post_json(self._server, "/api/browser/offer", offer)
         try:
             self.call_id = str(answer["call_id"])

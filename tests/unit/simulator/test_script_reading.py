@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.errors import InputError
 from simulator import script
@@ -78,8 +81,23 @@ def test_a_turn_that_cannot_be_played(turn: str, reason: str) -> None:
 def test_a_time_without_offset_is_refused() -> None:
     assert "offset" in fault('now: "2027-03-16T10:00:00"\n')
     read = script.parse("now: 2027-03-16T10:00:00+01:00\n", Path("a.yml"))
-    assert read.now is not None
-    assert read.now.isoformat() == "2027-03-16T10:00:00+01:00"
+    moment = read.moment(date(2026, 1, 1))
+    assert moment is not None
+    assert moment.isoformat() == "2027-03-16T10:00:00+01:00"
+
+
+@given(st.dates(date(2026, 1, 1), date(2030, 12, 31)), st.sampled_from(["mon", "tue", "sat", "sun"]))
+def test_a_weekly_time_is_the_next_one(today: date, day: str) -> None:
+    moment = script.parse(f'now: "{day} 08:30"\n', Path("a.yml")).moment(today)
+    assert moment is not None
+    assert 0 <= (moment.date() - today).days < 7
+    assert f"{moment:%a %H:%M}".lower() == f"{day} 08:30"
+    assert moment.utcoffset() in (timedelta(hours=1), timedelta(hours=2))
+
+
+def test_the_real_time_otherwise() -> None:
+    assert script.parse("title: x\n", Path("a.yml")).moment(date(2026, 1, 1)) is None
+    assert "now" in fault('now: "tuesday at ten"\n')
 
 
 def test_nothing_follows_hanging_up() -> None:
