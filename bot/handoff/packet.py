@@ -231,14 +231,15 @@ def packet_id(call_id: str) -> str:
 def build_packet(
     events: Iterable[CallEvent],
     *,
+    call_id: str = "",
     now: datetime | None = None,
     site: Site | None = None,
     links: Sequence[Link] = (),
 ) -> ContextPacket:
     """The packet of a call as it stands after ``events``.
 
-    ``now``: what ``created_at`` says; without it, the time of the last event, so that the same events
-    always give the same packet.
+    ``call_id``: needed where the event that started the call may be missing. ``now``: what ``created_at``
+    says; without it, the time of the last event, so that the same events always give the same packet.
     """
     journal = list(events)
     start = next((e for e in journal if isinstance(e, CallStarted)), None)
@@ -248,7 +249,7 @@ def build_packet(
     offers = _offers(journal)
     handoff = _handoff(_last(journal, HandoffRequested), intents, site)
     promised = _last(journal, CallbackPromised)
-    call_id = start.call_id if start else ""
+    call_id = start.call_id if start else call_id
     story = Story(
         name=identity.subscriber.name,
         verified=identity.verified,

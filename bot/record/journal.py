@@ -73,11 +73,12 @@ class JournalState:
 
 @dataclass
 class _Call:
-    """A call in memory. ``kept``: entries that are in the database or on disk."""
+    """A call in memory. ``settled``: entries that are in the database, on disk, or ``lost``."""
 
-    view: CallView = field(default_factory=CallView)
+    view: CallView
     redactor: CallRedactor = field(default_factory=CallRedactor)
-    kept: int = 0
+    settled: int = 0
+    lost: int = 0
     waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
 
 
@@ -138,14 +139,20 @@ class CallJournal:
         except Exception as err:  # noqa: BLE001  # whatever is wrong with the record, the call goes on
             self._lost += 1
             log.error(
-                "journal.append_failed", call_id=call_id, event_type=event.type, error=type(err).__name__
+                "journal.append_failed",
+                call_id=call_id,
+                event_type=type(event).__name__,
+                error=type(err).__name__,
             )
 
     async def flush(self, call_id: str, timeout: float = 5.0) -> bool:
-        """Wait until all that was appended for the call is in the database or on disk; False: not in time."""
+        """Wait until all that was appended for the call is in the database or on disk.
+
+        False: not in ``timeout`` seconds, or something of it was lost.
+        """
         call = self._calls.get(call_id)
-        if call is None or call.kept >= len(call.view.events):
-            return True
+        if call is None or call.settled >= len(call.view.events):
+            return call is None or not call.lost
         done = asyncio.get_running_loop().create_future()
         call.waiters.append((len(call.view.events), done))
         try:
@@ -153,7 +160,7 @@ class CallJournal:
                 await done
         except TimeoutError:
             return False
-        return True
+        return not call.lost
 
     # --- readers
 
@@ -190,7 +197,7 @@ class CallJournal:
     # --- inside
 
     def _append(self, call_id: str, event: CallEvent) -> None:
-        call = self._calls.setdefault(call_id, _Call())
+        call = self._calls.get(call_id) or self._calls.setdefault(call_id, _Call(CallView(call_id=call_id)))
         clean = call.redactor.event(event)
         call.view.apply(clean)
         entry = Entry(call_id, len(call.view.events), clean)
@@ -213,7 +220,7 @@ class CallJournal:
 
     def _evict(self) -> None:
         spare = len(self._calls) - self._limits.recent
-        old = (i for i, c in self._calls.items() if c.view.ended and c.kept >= len(c.view.events))
+        old = (i for i, c in self._calls.items() if c.view.ended and c.settled >= len(c.view.events))
         for call_id in list(islice(old, max(0, spare))):
             del self._calls[call_id]
 
@@ -353,15 +360,19 @@ class CallJournal:
     def _lose(self, entries: Sequence[Entry]) -> None:
         self._lost += len(entries)
         log.error("journal.lost", entries=len(entries), call_ids=sorted({e.call_id for e in entries})[:5])
+        for entry in entries:
+            if (call := self._calls.get(entry.call_id)) is not None:
+                call.lost += 1
+        self._mark(entries)
 
     def _mark(self, entries: Sequence[Entry]) -> None:
-        """Note entries as kept and wake who waits for them."""
+        """Note entries as settled and wake who waits for them."""
         for call_id, count in Counter(e.call_id for e in entries).items():
             call = self._calls.get(call_id)
             if call is None:
                 continue
-            call.kept += count
+            call.settled += count
             for needed, done in call.waiters:
-                if call.kept >= needed and not done.done():
+                if call.settled >= needed and not done.done():
                     done.set_result(None)
             call.waiters = [w for w in call.waiters if not w[1].done()]

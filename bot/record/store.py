@@ -39,7 +39,7 @@ def make_engine(url: str) -> AsyncEngine:
     """An engine for ``url``; ``sqlite:///…`` and ``postgresql://…`` get their async driver.
 
     Raises:
-        ConfigurationError: not a URL, or a database we do not know.
+        ConfigurationError: not a URL, or a database we do not know, or no place for a file.
     """
     try:
         parsed = make_url(url)
@@ -52,11 +52,20 @@ def make_engine(url: str) -> AsyncEngine:
     parsed = parsed.set(drivername=driver)
     if backend == "sqlite":
         if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_room(Path(parsed.database))
         engine = create_async_engine(parsed, hide_parameters=True)
         sa_event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         return engine
     return create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=5)
+
+
+def _make_room(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise ConfigurationError(f"database URL: {path.parent} cannot be made: {err.strerror}") from err
+    if path.is_dir():
+        raise ConfigurationError(f"database URL: {path} is a folder")
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -72,8 +81,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 class _Stored:
     """What the database holds of a call: the numbers of its events and their fold."""
 
+    view: CallView
     seqs: list[int] = field(default_factory=list)
-    view: CallView = field(default_factory=CallView)
 
     def is_followed_by(self, entries: Sequence[Entry]) -> bool:
         last = self.seqs[-1] if self.seqs else 0
@@ -138,18 +147,18 @@ class CallStore:
             connection, TurnRow, ["call_id", "turn"], [_turn_row(call_id, view.turns[n]) for n in touched]
         )
         await self._append(connection, ActionRow, _action_rows(entries))
-        await self._append(connection, OfferRow, _offer_rows(entries, view))
+        await self._append(connection, OfferRow, _offer_rows(entries))
         packets = _packet_rows(call_id, stored, since=entries[0].seq)
         await self._upsert(connection, HandoffRow, ["handoff_id", "version"], packets)
 
     async def _fold(self, connection: AsyncConnection, call_id: str, entries: Sequence[Entry]) -> _Stored:
         """The call as stored with ``entries``: kept from the last write, or read again when they do not follow."""
-        stored = self._stored.pop(call_id, None) or (_Stored() if entries[0].seq == 1 else None)
+        stored = self._stored.pop(call_id, None)
         if stored is not None and stored.is_followed_by(entries):
             for entry in entries:
                 stored.add(entry.seq, entry.event)
         else:
-            stored = _Stored()
+            stored = _Stored(CallView(call_id=call_id))
             for seq, event in await _events(connection, call_id):
                 stored.add(seq, event)
         if not stored.view.ended:
@@ -182,7 +191,7 @@ class CallStore:
         """
         async with self._connection() as connection:
             events = await _events(connection, call_id)
-        return CallView.of(event for _, event in events) if events else None
+        return CallView.of((event for _, event in events), call_id) if events else None
 
     async def list_calls(
         self,
@@ -235,6 +244,12 @@ class CallStore:
             if _is_refusal(err):
                 raise StoreRejectedError("the database refuses the data") from err
             raise StoreError(f"the database failed: {type(err).__name__}") from err
+        except (
+            OverflowError,
+            ValueError,
+            TypeError,
+        ) as err:  # aiosqlite lets a value it cannot carry through
+            raise StoreRejectedError(f"the database refuses the data: {type(err).__name__}") from err
         except OSError as err:  # asyncpg lets connection errors through
             raise StoreError("the database cannot be reached") from err
 
@@ -290,7 +305,7 @@ def _call_row(call_id: str, view: CallView) -> dict[str, Any]:
         "ended_by": view.ended_by or None,
         "verified": bool(view.identity and view.identity.verified),
         "identified_how": view.identity.how if view.identity else None,
-        "summary": view.summary() | {"call_id": call_id},
+        "summary": view.summary(),
     }
 
 
@@ -339,14 +354,13 @@ def _action_rows(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def _offer_rows(entries: Iterable[Entry], view: CallView) -> list[dict[str, Any]]:
+def _offer_rows(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     return [
         {
             "call_id": e.call_id,
             "seq": e.seq,
             "turn": e.event.turn,
             "at_ms": e.event.at_ms,
-            "told_at": _instant(view.moment(e.event.at_ms)),
             "offer": e.event.offer,
             "terms": e.event.terms,
             "answer": e.event.answer,
@@ -365,7 +379,7 @@ def _packet_rows(call_id: str, stored: _Stored, *, since: int) -> list[dict[str,
         so_far = stored.view.events[:position]
         if not any(isinstance(e, (HandoffRequested, CallbackPromised)) for e in so_far):
             continue
-        packet = build_packet(so_far)
+        packet = build_packet(so_far, call_id=call_id)
         rows.append(
             {
                 "handoff_id": packet.handoff_id,

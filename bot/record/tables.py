@@ -119,7 +119,7 @@ class ActionRow(Base):
 
 
 class OfferRow(Base):
-    """The offers audit: each offer told and each answer, as they happened. ``told_at``: UTC."""
+    """The offers audit: each offer told and each answer, as they happened."""
 
     __tablename__ = "offers"
 
@@ -127,7 +127,6 @@ class OfferRow(Base):
     seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     turn: Mapped[int] = mapped_column(Integer)
     at_ms: Mapped[int] = mapped_column(Integer)
-    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     offer: Mapped[str] = mapped_column(Text, index=True)
     terms: Mapped[str] = mapped_column(Text)
     answer: Mapped[str] = mapped_column(Text)

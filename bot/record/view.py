@@ -108,9 +108,9 @@ class CallView:
     events: list[CallEvent] = field(default_factory=list)
 
     @classmethod
-    def of(cls, events: Iterable[CallEvent]) -> CallView:
-        """The view after ``events``."""
-        view = cls()
+    def of(cls, events: Iterable[CallEvent], call_id: str = "") -> CallView:
+        """The view after ``events``. ``call_id``: known even where the event that started the call is missing."""
+        view = cls(call_id=call_id)
         for event in events:
             view.apply(event)
         return view
@@ -135,8 +135,8 @@ class CallView:
 
     @property
     def packet(self) -> ContextPacket | None:
-        """The context packet as it stands, once a person has been asked for."""
-        return build_packet(self.events) if self.handoffs else None
+        """The context packet as it stands, once a person has been asked for or a callback promised."""
+        return build_packet(self.events, call_id=self.call_id) if self.handoffs or self.callbacks else None
 
     def apply(self, event: CallEvent) -> None:
         """Fold one more event. Events of a type this version does not know only join ``events``."""
@@ -184,7 +184,7 @@ class CallView:
             "offers": [_bare(o) for o in self.offers],
             "callbacks": [_bare(c) for c in self.callbacks],
             "faults": [_bare(f) for f in self.faults],
-            "handoff": packet.model_dump(mode="json") if packet else None,
+            "handoff": packet.model_dump(mode="json") if packet and packet.handoff else None,
             "events": [e.to_json() for e in self.events],
         }
 

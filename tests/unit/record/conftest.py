@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+import selectors
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,3 +28,38 @@ def sample_call() -> Callable[[str], list[CallEvent]]:
         return [replace(e, call_id=call_id) if isinstance(e, CallStarted) else e for e in events]
 
     return under
+
+
+class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+    """Passes the time a loop wants to wait at once."""
+
+    def __init__(self, clock: list[float]) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "the loop would wait for ever"
+        self._clock[0] += timeout
+        return super().select(0)
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose seconds cost nothing; no threads may be used in it."""
+
+    def __init__(self) -> None:
+        self._clock = [0.0]
+        super().__init__(_JumpingSelector(self._clock))
+
+    def time(self) -> float:
+        return self._clock[0]
+
+
+@pytest.fixture
+def run_virtual() -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Run a coroutine on a virtual clock."""
+
+    def run(coroutine: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
+            runner.run(coroutine)
+
+    return run

@@ -87,7 +87,6 @@ def upgrade() -> None:
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("turn", sa.Integer(), nullable=False),
         sa.Column("at_ms", sa.Integer(), nullable=False),
-        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("offer", sa.Text(), nullable=False),
         sa.Column("terms", sa.Text(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
