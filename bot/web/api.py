@@ -243,8 +243,8 @@ async def _stream(websocket: WebSocket, subscription: Subscription, after: int) 
     finally:
         for task in (sender, watcher):
             task.cancel()
-        await asyncio.gather(sender, watcher, return_exceptions=True)
-    if not sender.cancelled() and sender.exception() is None:
+        await asyncio.wait({sender, watcher})
+    if not sender.cancelled() and sender.exception() is None:  # the reader is still there
         await websocket.close(*((1013, "too slow") if subscription.lagged else (1000, "call ended")))
 
 
