@@ -83,6 +83,7 @@ def _sign(match: Match) -> str:
 # --- before the rules: one alphabet, one kind of space ----------------------------------------------------
 
 _SPACES = re.compile(r"[^\S\n]+")
+_LINES = re.compile(r"\n\s*")
 _TAGS = re.compile(r"<[^<>\n]{0,200}>")
 _LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _EMPHASIS = re.compile(r"(?<!\w)(\*\*|__|\*|_|`+|~~)(?=\S)([^\n]{0,200}?\S)\1(?!\w)")
@@ -98,8 +99,8 @@ def _clean(text: str) -> str:
     text = unicodedata.normalize("NFC", text).translate(_SAME)
     text = "".join(_character(char) for char in text)
     text = _LINK.sub(r"\1", _TAGS.sub(" ", text))
-    text = _EMPHASIS.sub(r"\2", _BULLET.sub("", text))
-    return _SPACES.sub(" ", text)
+    text = _LINES.sub("\n", _SPACES.sub(" ", text))
+    return _EMPHASIS.sub(r"\2", _BULLET.sub("", text))
 
 
 def _character(char: str) -> str:
@@ -525,7 +526,7 @@ _RULES: Final[tuple[Rule, ...]] = (
 # --- after the rules: pauses ------------------------------------------------------------------------------
 
 _TIDY: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r"(?<=[^\s.!?…,;:])[^\S\n]*\n+\s*(?=\S)"), ". "),  # a line that ends on no stop is a sentence
+    (re.compile(r"(?<=[^\s.!?…,;:]) ?\n(?=\S)"), ". "),  # a line that ends on no stop is a sentence
     (re.compile(r"\.{2,}|…"), "…"),
     (
         re.compile(r"…(?=\s*(?:$|[A-ZÀ-Ý«\"]))"),
