@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from structlog.processors import format_exc_info
+
 from bot.record.redact import NUMBER_MASK, Level, redact, redact_value
 
 _OUR_KEYS = frozenset({"timestamp", "level", "logger", "call_id", "case_id", "handoff_id", "code", "stage"})
@@ -16,10 +18,11 @@ _HIDDEN_KEYS = frozenset({"caller_number", "phone", "subscriber_number"})
 
 
 def redact_processor(logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """structlog processor: every value of a log entry at :attr:`Level.LOG`; put it before the renderer.
+    """structlog processor: every value of a log entry at :attr:`Level.LOG`; put it last before the renderer.
 
-    Put ``structlog.processors.format_exc_info`` before it, so that tracebacks pass through it as text.
+    Tracebacks become text here, without local variables: these hold what callers said.
     """
+    event_dict = format_exc_info(logger, method, event_dict)
     for key, value in event_dict.items():
         if key in _HIDDEN_KEYS:
             event_dict[key] = NUMBER_MASK if value else value

@@ -85,6 +85,17 @@ def test_our_logs_pass_through_the_redactor() -> None:
     }
 
 
+def test_a_traceback_in_our_logs_is_redacted_and_shows_no_variables() -> None:
+    said_by_the_caller = "passez-moi monsieur Untel"
+    try:
+        raise ValueError("card 4970 1012 3456 7893")
+    except ValueError as err:
+        entry = redact_processor(None, "error", {"event": "failed", "exc_info": err})
+    assert "ValueError: card [carte masquée]" in entry["exception"]
+    assert said_by_the_caller not in str(entry)
+    assert "exc_info" not in entry
+
+
 def test_the_logs_of_libraries_pass_through_the_redactor(caplog: pytest.LogCaptureFixture) -> None:
     caplog.handler.addFilter(RedactingFilter())
     logger = logging.getLogger("some.library")

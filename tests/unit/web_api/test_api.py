@@ -144,7 +144,9 @@ async def test_a_defect_is_a_500_that_tells_nothing(api: Api, monkeypatch: pytes
         raise ValueError("FR7630006000011234567890189")
 
     monkeypatch.setattr(api.store, "get_call", fail)
-    answer = await api.client.get("/api/calls/c1")
+    with capture_logs() as logs:  # and nothing is printed: a traceback may show what it held
+        answer = await api.client.get("/api/calls/c1")
+    assert [entry["event"] for entry in logs] == ["request.defect"]
     assert (answer.status_code, answer.json()) == (
         500,
         {"code": "decroche.error", "message": "internal error"},
