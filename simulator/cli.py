@@ -148,7 +148,8 @@ def _plan(paths: Sequence[Path], tags: set[str]) -> list[Planned]:
 
 def _listing(plan: Sequence[Planned]) -> Table:
     table = Table(box=None, header_style="dim")
-    for heading in ("script", "what happens", "channel", "tags"):
+    table.add_column("script", no_wrap=True)
+    for heading in ("what happens", "channel", "tags"):
         table.add_column(heading)
     for one in plan:
         table.add_row(one.path.stem, one.script.title, one.script.channel, " ".join(one.script.tags))
