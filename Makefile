@@ -42,7 +42,7 @@ e2e:             ## everything together: Rasa, Whisper, voices, PostgreSQL, Chro
 	$(py)/pytest -q tests/e2e
 
 calls:           ## all the scripts in scripts/, in sound
-	$(py)/decroche up --quiet --then "$(py)/decroche call scripts/ --parallel 2"
+	$(py)/decroche up --fresh --quiet --then "$(py)/decroche call scripts/ --parallel 2"
 
 bench:           ## latency against a stock pipeline, recognition, digits, voice, dialogue; into bench/results/
 	@ops/setup.sh --test

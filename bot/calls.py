@@ -70,7 +70,7 @@ class Calls:
             InputError: a call of that id is running.
         """
         started = self.admit(request)
-        clock = CallClock(self._operator.zone)
+        clock = CallClock(self._operator.zone, request.now)
         call = VoiceCall(
             transport,
             transcriber=self._transcriber,

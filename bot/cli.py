@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from rich.console import Console
 
 from bot.errors import ConfigurationError, DecrocheError
 from bot.settings import ROOT, Settings
-from bot.stack import Stack
+from bot.stack import Stack, fresh_stack
 from simulator.cli import call
 
 cli = typer.Typer(
@@ -43,14 +44,22 @@ def serve() -> None:
 def up(
     sample_call: Annotated[bool, typer.Option(help="Place one simulated call and show it live.")] = False,
     quiet: Annotated[bool, typer.Option(help="Say nothing while starting.")] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option(help="On free ports with newly seeded data, gone at the end: for suites and benches."),
+    ] = False,
     then: Annotated[str, typer.Option(help="Run this command once everything answers, then stop.")] = "",
 ) -> None:
     """Start everything on this machine: Rasa, the action server and the bot. Ctrl-C ends them all."""
-    raise typer.Exit(asyncio.run(_up(sample_call=sample_call, quiet=quiet, then=then)))
+    with contextlib.ExitStack() as scope:
+        stack = fresh_stack(Path(scope.enter_context(tempfile.TemporaryDirectory()))) if fresh else Stack()
+        raise typer.Exit(asyncio.run(_up(stack, sample_call=sample_call, quiet=quiet, then=then)))
 
 
 @cli.command()
-def check(operator: Annotated[Path, typer.Argument(help="The file to check.")] = ROOT / "operator.yml") -> None:
+def check(
+    operator: Annotated[Path, typer.Argument(help="The file to check.")] = ROOT / "operator.yml",
+) -> None:
     """Validate operator.yml."""
     from bot.operator import load_operator
 
@@ -58,22 +67,25 @@ def check(operator: Annotated[Path, typer.Argument(help="The file to check.")] =
     console.print(f"{operator}: {loaded.brand.name}, {len(loaded.sites)} sites, {len(loaded.offers)} offers")
 
 
-async def _up(*, sample_call: bool, quiet: bool, then: str) -> int:
-    stack = Stack()
+async def _up(stack: Stack, *, sample_call: bool, quiet: bool, then: str) -> int:
     me = asyncio.current_task()
     assert me is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, me.cancel)
-    say = (lambda _: None) if quiet else console.print
+
+    def say(line: str) -> None:
+        if not quiet:
+            console.print(line)
+
     try:
         say("[bold]▸ starting[/] (Rasa takes half a minute)")
         await stack.start(lambda name: say(f"  [green]✓[/] {name}"))
         say(f"[bold]▸ Décroche answers at[/] [link]{stack.url}[/]")
         if sample_call:
             say("[bold]▸ a sample call[/]")
-            await _run(sys.executable, "-m", "bot.cli", "call", str(SAMPLE_CALL), "--url", stack.url, "--live")
+            await _run(stack, sys.executable, "-m", "bot.cli", "call", str(SAMPLE_CALL), "--live")
         if then:
-            return await _run(*shlex.split(then))
+            return await _run(stack, *shlex.split(then))
         say("[bold]▸ serving[/]: Ctrl-C to stop")
         failed = await stack.watch()
         console.print(f"[red]✗ {failed} ended by itself[/]; its log ends:\n{stack.log_tail(failed)}")
@@ -85,9 +97,10 @@ async def _up(*, sample_call: bool, quiet: bool, then: str) -> int:
         await asyncio.shield(stack.stop())
 
 
-async def _run(*command: str) -> int:
-    """Run a command to its end; when we are cancelled, it is ended first."""
-    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+async def _run(stack: Stack, *command: str) -> int:
+    """Run a command that calls the bot to its end; when we are cancelled, it is ended first."""
+    env = {**os.environ, **stack.env, "PYTHONUNBUFFERED": "1", "DECROCHE_URL": stack.url}
+    process = await asyncio.create_subprocess_exec(*command, env=env)
     try:
         return await process.wait()
     except asyncio.CancelledError:

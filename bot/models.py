@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
@@ -155,11 +156,13 @@ class CallRequest:
     """A call arriving at a door.
 
     ``caller_number``: E.164 or empty. ``call_id``: a UUID given by the door, or empty for a new one.
+    ``now``: the time the caller rehearses at (aware), None for the real one.
     """
 
     channel: Channel
     caller_number: str = ""
     call_id: str = ""
+    now: datetime | None = None
 
 
 @dataclass(frozen=True)

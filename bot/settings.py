@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     phrase_cache_mb: int = 64
 
     max_calls: int = 50
+    rehearsal: bool = False
+    """Simulated callers may say who they are and what time it is. For tests and demonstrations on one machine only:
+    with it, a browser's caller number is believed."""
     log_json: bool = False
     ice_servers: list[str] = []
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -150,7 +151,10 @@ class Stack:
         return [
             _Part(
                 "actions",
-                (str(ROOT / ".venv-rasa/bin/python"), "-m", "rasa_sdk", "--actions", "actions", "--port", str(ports.actions)),
+                (
+                    str(ROOT / ".venv-rasa/bin/python"), "-m", "rasa_sdk",
+                    "--actions", "actions", "--port", str(ports.actions),
+                ),
                 f"{actions_url}/health",
                 lambda response: response.status_code == 200,
                 {
@@ -181,6 +185,7 @@ class Stack:
                     "DECROCHE_PORT": str(ports.bot),
                     "DECROCHE_RASA_URL": rasa_url,
                     "DECROCHE_VAR": str(self.var),
+                    "DECROCHE_REHEARSAL": self.env.get("DECROCHE_REHEARSAL", "true"),
                 },
             ),
         ]  # fmt: skip
@@ -212,6 +217,11 @@ class Stack:
             await asyncio.wait_for(process.wait(), _STOP_WITHIN_S)
         _signal_group(process.pid, signal.SIGKILL)  # whatever the part itself had started
         await process.wait()
+
+
+def fresh_stack(folder: Path, env: Mapping[str, str] | None = None) -> Stack:
+    """A whole Décroche on free ports with data of its own in ``folder``, beside any other on this machine."""
+    return Stack(Ports.free(), folder, {"DECROCHE_API_TOKEN": secrets.token_urlsafe(16), **(env or {})})
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -20,13 +20,13 @@ class CallClock:
         self._monotonic = monotonic
         self._began = monotonic()
         self._skipped_ms = 0
-        self._zone = zone
+        self._zone, self._given = zone, wall
         self._wall = (wall or datetime.now(zone)).astimezone(zone)
 
     def restart(self) -> None:
         """The call is answered only now."""
         self._began, self._skipped_ms = self._monotonic(), 0
-        self._wall = datetime.now(self._zone)
+        self._wall = (self._given or datetime.now(self._zone)).astimezone(self._zone)
 
     def now_ms(self) -> int:
         """Milliseconds since the call was answered."""

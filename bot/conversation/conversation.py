@@ -124,7 +124,8 @@ class _Unheard:
 
 
 @dataclass(frozen=True)
-class _Unspoken:
+class _Broken:
+    stage: str
     code: str
 
 
@@ -132,7 +133,7 @@ class _Unspoken:
 class _HungUp: ...
 
 
-_Input = CallerTurn | _Keyed | _Start | _Silence | _Unheard | _Unspoken | _HungUp
+_Input = CallerTurn | _Keyed | _Start | _Silence | _Unheard | _Broken | _HungUp
 
 
 @dataclass
@@ -167,6 +168,7 @@ class Conversation:
     _hung_up_as: str = ""
 
     def __post_init__(self) -> None:
+        self.note(self.started)
         self._put(_Start())
 
     @property
@@ -195,6 +197,10 @@ class Conversation:
         self._turns_waiting += 1
         self._put(turn)
 
+    def means(self, key: str) -> bool:
+        """Whether a key would count now."""
+        return self._keypad.means(key)
+
     def press(self, keys: str) -> None:
         """The caller pressed keys, in order."""
         for key in keys:
@@ -206,9 +212,9 @@ class Conversation:
         """The caller spoke and it could not be read; ``code``: the error's code."""
         self._put(_Unheard(code))
 
-    def unspoken(self, code: str) -> None:
-        """The voice failed on a sentence; ``code``: the error's code."""
-        self._put(_Unspoken(code))
+    def broken(self, stage: str, code: str) -> None:
+        """A part that the call cannot do without failed: ``voice`` or ``transport``; ``code``: the error's code."""
+        self._put(_Broken(stage, code))
 
     def hung_up(self) -> None:
         """The caller left."""
@@ -254,7 +260,6 @@ class Conversation:
 
     async def run(self) -> None:
         """Answer inputs until the call has ended."""
-        self.note(self.started)
         try:
             await self._answer_all()
         except asyncio.CancelledError:
@@ -301,8 +306,8 @@ class Conversation:
                 await self._answer_silence(step)
             case _Unheard(code):
                 await self._answer_unheard(code)
-            case _Unspoken(code):
-                self.note(Fault(self.clock.now_ms(), self.turn, "voice", code))
+            case _Broken(stage, code):
+                self.note(Fault(self.clock.now_ms(), self.turn, stage, code))
                 await self._to_person(HandoffStep(reason="fault", skill="general"), explained=False)
             case _HungUp():
                 await self._leave(by="caller")

@@ -15,6 +15,8 @@ COMPLETE_MS = 250
 OPEN_MS = 700
 """A request in the caller's words. Published figures for plain silence: about 5 % of pauses cut at
 1000 ms; a decoded text that does not end in the air lets us wait less."""
+ROUNDED_OFF_MS = 550
+"""As above, and the recogniser closed the sentence: Whisper writes the full stop that it hears."""
 UNFINISHED_MS = 1500
 """The text ends in the air (a connective, an article, a hesitation)."""
 DICTATION_MS = 1800
@@ -44,4 +46,4 @@ def patience_ms(expectation: Expectation, text: str, *, complete: bool) -> int:
         return DICTATION_MS
     if ends_in_the_air(text) or text.rstrip().endswith(("...", "…", ",")):
         return UNFINISHED_MS
-    return OPEN_MS
+    return ROUNDED_OFF_MS if text.rstrip().endswith((".", "?", "!")) else OPEN_MS

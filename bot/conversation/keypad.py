@@ -42,6 +42,12 @@ class KeypadBuffer:
         """Keys now answer another question; digits gathered for the last one are dropped."""
         self.expectation, self._digits = expectation, ""
 
+    def means(self, key: str) -> bool:
+        """Whether this key would count now: a ``#`` after a number that was taken at its length does not."""
+        if self.expectation.kind in (ExpectKind.DIGITS, ExpectKind.DATE):
+            return key.isdecimal() or (key == END_KEY and bool(self._digits))
+        return key.isdecimal() and self._choice(key) is not None
+
     def press(self, key: str, now: int) -> KeyedNumber | KeyedChoice | None:
         """One key. Keys other than ``0-9*#`` are ignored."""
         self._last = now

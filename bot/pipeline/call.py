@@ -15,7 +15,7 @@ from pipecat.workers.runner import WorkerRunner
 from bot.conversation.clock import CallClock
 from bot.conversation.conversation import CallerTurn, Conversation
 from bot.conversation.turns import EndTurn
-from bot.errors import VoiceError
+from bot.errors import TransportError, VoiceError
 from bot.events import TurnTimed
 from bot.french.sentences import sentences
 from bot.models import Expectation, InputMode, Say
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 _GOODBYE_LIMIT_S = 60.0
 """The longest the last words may take to be played before the call is ended all the same."""
+_DEAF_AFTER = 25
+"""Pipeline errors, one for each frame of 20 ms, before the call is taken for broken: half a second."""
 
 
 class VoiceCall:
@@ -75,6 +77,8 @@ class VoiceCall:
             enable_turn_tracking=False,
             check_dangling_tasks=False,
         )
+        self._failures = 0
+        self._worker.add_event_handler("on_pipeline_error", self._media_failed)
 
     async def run(self) -> None:
         """Carry the call from the welcome to the last word; returns when both sides are gone."""
@@ -107,7 +111,7 @@ class VoiceCall:
 
     async def press(self, keys: str) -> None:
         """Keys from the telephone or the page: who keys an answer does not want to hear the question out."""
-        if self._listener.bot_audible:
+        if self._listener.bot_audible and self.conversation.means(keys[:1]):
             await self._interrupt()
             self._begin_reply()
         self.conversation.press(keys)
@@ -164,7 +168,13 @@ class VoiceCall:
     # --- from the speaker and the conversation
 
     def _voice_failed(self, err: VoiceError) -> None:
-        self.conversation.unspoken(err.code)
+        self.conversation.broken("voice", err.code)
+
+    async def _media_failed(self, *_: object) -> None:
+        """One frame lost is nothing; a pipeline that fails on every frame is deaf, and says so."""
+        self._failures += 1
+        if self._failures == _DEAF_AFTER:
+            self.conversation.broken("transport", TransportError.code)
 
     def _first_audio(self) -> None:
         if self._turn is None:

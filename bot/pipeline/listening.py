@@ -51,7 +51,9 @@ DOMAIN_PROMPT = (
 def _quick_vad() -> SileroVADAnalyzer:
     """Silero set for a telephone: its defaults miss a half-second "oui"."""
     params = VADParams(confidence=0.5, start_secs=0.1, stop_secs=0.2, min_volume=0.3)
-    return SileroVADAnalyzer(sample_rate=SAMPLE_RATE, params=params)
+    analyzer = SileroVADAnalyzer(params=params)
+    analyzer.set_sample_rate(SAMPLE_RATE)
+    return analyzer
 
 
 class Listener(FrameProcessor):
@@ -171,7 +173,7 @@ class Listener(FrameProcessor):
         """Level of the voiced frames of this turn, dBFS; None before there are any."""
         if not self._voiced_energy:
             return None
-        return float(10 * np.log10(max(np.mean(self._voiced_energy), 1e-3) / 32768.0**2))
+        return float(10 * np.log10(max(float(np.mean(self._voiced_energy)), 1e-3) / 32768.0**2))
 
     async def _tick_forever(self) -> None:
         """A muted browser sends no audio: time must pass all the same."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
@@ -118,3 +118,15 @@ class Playback(FrameProcessor):
     def whole_sentences(self) -> int:
         """How many sentences of the reply were played to their end."""
         return sum(1 for mark, played in self._parts if 0 < mark.total_ms[0] <= played)
+
+
+async def prewarm(voice: Voice, texts: Iterable[str], sample_rate: int) -> None:
+    """Have the audio of these ready before a call needs it, cut and verbalised exactly as :class:`Speaker` does.
+
+    Raises:
+        VoiceError: the voice cannot say one of them.
+    """
+    for text in texts:
+        for sentence in sentences(text):
+            async for _ in voice.speak(verbalise(sentence), sample_rate=sample_rate, cacheable=True):
+                pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from datetime import datetime
 
 import structlog
 from fastapi import APIRouter, WebSocket
@@ -19,8 +20,15 @@ CALL_VARIABLE = "DECROCHE_CALL"
 FROM_VARIABLE = "DECROCHE_FROM"
 
 
-def phone_router(calls: Calls, media_token: str) -> APIRouter:
-    """The router. ``media_token``: shared with the telephone edge; empty: loopback peers only."""
+NOW_VARIABLE = "DECROCHE_NOW"
+
+
+def phone_router(calls: Calls, media_token: str, *, rehearsal: bool) -> APIRouter:
+    """The router.
+
+    ``media_token``: shared with the telephone edge; empty: loopback peers only. ``rehearsal``: a simulated caller
+    may say what time it is.
+    """
     router = APIRouter()
 
     @router.websocket("/media")
@@ -35,6 +43,7 @@ def phone_router(calls: Calls, media_token: str) -> APIRouter:
                 Channel.PHONE,
                 _e164(start.variables.get(FROM_VARIABLE, "")),
                 start.variables.get(CALL_VARIABLE, ""),
+                _time(start.variables.get(NOW_VARIABLE, "")) if rehearsal else None,
             )
             call_id = await calls.start(request, media_transport(socket))
         except CapacityError as err:
@@ -47,6 +56,18 @@ def phone_router(calls: Calls, media_token: str) -> APIRouter:
         await calls.wait(call_id)
 
     return router
+
+
+def _time(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as err:
+        raise InputError(f"{NOW_VARIABLE}: not a date and time") from err
+    if at.tzinfo is None:
+        raise InputError(f"{NOW_VARIABLE}: no time zone")
+    return at
 
 
 def _e164(number: str) -> str:

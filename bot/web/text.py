@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.calls import Calls
 from bot.conversation.clock import CallClock
 from bot.conversation.conversation import CallerTurn, Conversation
-from bot.errors import CapacityError, InputError
+from bot.errors import AccessDeniedError, CapacityError, InputError, RateLimitedError, UnauthenticatedError
 from bot.models import CallRequest, Channel, Hypothesis, InputMode, Recognition, Say
+from bot.web.access import Access
 
 _SILENCE_STEP_MS = 500
 _START_WITHIN_S = 10.0
@@ -40,7 +40,7 @@ class Start(_Wire):
 
     type: Literal["start"]
     caller_number: str = Field(default="", pattern=r"^(\+\d{6,15})?$")
-    now: datetime | None = None
+    now: AwareDatetime | None = None
 
 
 class SayIn(_Wire):
@@ -82,9 +82,9 @@ class TextCall:
     """One call by text. Implements the conversation's ``Mouth``."""
 
     def __init__(self, calls: Calls, start: Start, send: Callable[[dict[str, str]], Awaitable[None]]) -> None:
-        request = CallRequest(Channel.TEXT, start.caller_number)
+        request = CallRequest(Channel.TEXT, start.caller_number, now=start.now)
         self.started = calls.admit(request)
-        self._clock = CallClock(calls.operator.zone, wall=start.now)
+        self._clock = CallClock(calls.operator.zone, start.now)
         self._send = send
         self._last = ""
         self.conversation: Conversation = calls.converse(self.started, self._clock, self)
@@ -131,14 +131,16 @@ class TextCall:
                 self.conversation.floor_free()
 
 
-def text_router(calls: Calls, authorised: Callable[[WebSocket], bool]) -> APIRouter:
-    """The router. ``authorised``: whether the socket carries the API token."""
+def text_router(calls: Calls, access: Access) -> APIRouter:
+    """The router; the socket carries the API token."""
     router = APIRouter()
 
     @router.websocket("/api/text")
     async def text(socket: WebSocket) -> None:
-        if not authorised(socket):
-            await socket.close(1008, "no or wrong token")
+        try:
+            access.holder(socket)
+        except (AccessDeniedError, RateLimitedError, UnauthenticatedError) as err:
+            await socket.close(1008, str(err)[:120])
             return
         await socket.accept()
         try:

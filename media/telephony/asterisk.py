@@ -60,7 +60,7 @@ class AsteriskSerializer(FrameSerializer):
         """See pipecat."""
         match frame:
             case OutputAudioRawFrame():
-                return frame.audio
+                return bytes(frame.audio)
             case InterruptionFrame():
                 return json.dumps({"command": "FLUSH_MEDIA"})
             case EndFrame() | CancelFrame():
@@ -71,17 +71,19 @@ class AsteriskSerializer(FrameSerializer):
         """See pipecat."""
         if isinstance(data, bytes):
             if not data or len(data) % 2 or len(data) > MAX_BINARY_BYTES:
-                return self._refuse("audio of a wrong size")
+                self._refuse("audio of a wrong size")
+                return None
             return InputAudioRawFrame(data, SAMPLE_RATE, 1)
         try:
             message = parse_event(data)
         except InputError as err:
-            return self._refuse(str(err))
+            self._refuse(str(err))
+            return None
         if message.get("event") == "DTMF_END":
             try:
                 return InputDTMFFrame(KeypadEntry(str(message.get("digit"))))
             except ValueError:
-                return self._refuse("unknown key")
+                self._refuse("unknown key")
         return None
 
     def _refuse(self, why: str) -> None:

@@ -48,6 +48,16 @@ def test_a_choice_maps_its_own_keys_and_ignores_the_others() -> None:
     assert press(pad, "790#1") == [KeyedChoice("0", "/goodbye"), KeyedChoice("1", "/billing_amount")]
 
 
+def test_the_hash_after_a_whole_number_means_nothing() -> None:
+    """Found on a call: it cut the answer short."""
+    pad = KeypadBuffer(Expectation(ExpectKind.DIGITS, lengths=(5,)))
+    assert pad.means("7")
+    press(pad, "75011")
+    pad.expect(Expectation())
+    assert not pad.means("#")
+    assert pad.means("0")
+
+
 def test_another_question_drops_digits_of_the_last_one() -> None:
     pad = KeypadBuffer(NUMBER)
     press(pad, "1234")

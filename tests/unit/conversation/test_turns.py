@@ -46,6 +46,13 @@ def test_a_pause_is_decoded_at_once_and_the_turn_ends_after_the_patience() -> No
     assert not taker.caller_speaking
 
 
+def test_a_sentence_that_was_rounded_off_ends_sooner() -> None:
+    taker = TurnTaker()
+    speak(taker, 1000, 2200)
+    taker.recognised(2500, 1, said("Ma facture a augmenté."), complete=False, backchannel=False)
+    assert kinds(run_to(taker, 2500, 2580)) == [EndTurn]
+
+
 def test_a_whole_yes_ends_the_turn_as_soon_as_it_is_read() -> None:
     taker = TurnTaker(expectation=Expectation(ExpectKind.YES_NO))
     speak(taker, 0, 500)

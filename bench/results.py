@@ -1,0 +1,48 @@
+"""Where the benches put what they measured: a table in Markdown, a plot, raw figures; all under ``bench/results/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def table(name: str, title: str, rows: Sequence[Sequence[str]]) -> None:
+    """Print ``rows`` (the first is the heading) and write them to ``NAME.md``."""
+    head, *body = rows
+    lines = [
+        f"**{title}**",
+        "",
+        "| " + " | ".join(head) + " |",
+        "|" + "---|" * len(head),
+        *("| " + " | ".join(row) + " |" for row in body),
+    ]
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    print(f"\n{title}")
+    for row in rows:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def save_plot(name: str, series: Mapping[str, Sequence[float]], *, x_label: str, title: str) -> None:
+    """The distribution of each series as a curve: share of the values at or below x. ``NAME.png``."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 3.6), dpi=110)
+    for label, values in series.items():
+        ordered = np.sort(np.asarray(values, dtype=float))
+        if len(ordered):
+            axes.step(ordered, np.arange(1, len(ordered) + 1) / len(ordered), where="post", label=label)
+    axes.set(xlabel=x_label, ylabel="share of answers", title=title, ylim=(0, 1), xlim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.tight_layout()
+    figure.savefig(RESULTS / f"{name}.png")
+    plt.close(figure)

@@ -1,0 +1,160 @@
+"""The composition root: builds every part from the settings and the operator's data, and serves."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from bot.calls import Calls
+from bot.dialogue.rasa import RasaDialogue
+from bot.errors import StoreError
+from bot.events import CallEvent
+from bot.logs import configure_logs
+from bot.operator import Operator, load_operator
+from bot.pipeline.listening import SAMPLE_RATE
+from bot.pipeline.speaking import prewarm
+from bot.record.journal import CallJournal
+from bot.record.migrations import upgrade
+from bot.record.reader import RecordReader
+from bot.record.spool import Spool
+from bot.record.store import CallStore, make_engine
+from bot.settings import Settings
+from bot.web.access import Access
+from bot.web.api import ApiDeps, PartState, api_router
+from bot.web.browser import BrowserCalls, PageConfig, SecurityHeaders, browser_router
+from bot.web.phone import phone_router
+from bot.web.problems import install_problems
+from bot.web.text import text_router
+from media.modelstore import find_whisper
+from media.stt.whisper import WhisperTranscriber
+from media.tts.factory import VoiceSettings, open_voice
+from media.webrtc.door import IceServer, WebRtcSettings, accept
+from media.webrtc.loopback import offer_loopback_candidates
+
+log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """Run the bot until it is told to stop.
+
+    Raises:
+        ConfigurationError: a setting or ``operator.yml`` is wrong.
+        ModelUnavailableError: no recognition model could be found.
+    """
+    configure_logs(as_json=settings.log_json)
+    operator = load_operator(settings.operator_file)
+    asyncio.run(_serve(settings, operator))
+
+
+async def _serve(settings: Settings, operator: Operator) -> None:
+    async with application(settings, operator) as app:
+        config = uvicorn.Config(
+            app, host=settings.host, port=settings.port, log_config=None, access_log=False,
+            ws_max_size=131_072, timeout_graceful_shutdown=10,
+        )  # fmt: skip
+        await uvicorn.Server(config).serve()
+
+
+@asynccontextmanager
+async def application(settings: Settings, operator: Operator) -> AsyncIterator[FastAPI]:
+    """The whole bot, started; stopped again on exit, calls first."""
+    async with AsyncExitStack() as stack:
+        transcriber = await _open_transcriber(settings)
+        stack.push_async_callback(transcriber.close)
+        voice = await asyncio.to_thread(
+            open_voice,
+            VoiceSettings(
+                name=settings.piper_voice,
+                path=settings.voice_model,
+                cache_bytes=settings.phrase_cache_mb << 20,
+            ),
+        )
+        stack.push_async_callback(voice.close)
+        await prewarm(voice, operator.phrases.fixed(), SAMPLE_RATE)
+
+        url = settings.resolved_database_url()
+        await asyncio.to_thread(upgrade, url)
+        store = CallStore(make_engine(url))
+        stack.push_async_callback(store.close)
+        journal = CallJournal(store, Spool(settings.var / "spool"))
+        await journal.start()
+        stack.push_async_callback(journal.stop)
+        dialogue = RasaDialogue(settings.rasa_url, turn_timeout_s=settings.dialogue_timeout_s)
+        stack.push_async_callback(dialogue.close)
+
+        calls = Calls(
+            operator=operator, dialogue=dialogue, journal=journal, transcriber=transcriber, voice=voice,
+            max_calls=settings.max_calls,
+        )  # fmt: skip
+        stack.push_async_callback(calls.stop)
+        offer_loopback_candidates(_is_loopback(settings.host))
+        browser = BrowserCalls(
+            calls,
+            _LiveEvents(journal),
+            partial(accept, settings=_webrtc(settings)),
+            trust_caller_number=settings.rehearsal,
+        )
+        stack.push_async_callback(browser.close)
+
+        async def parts() -> dict[str, PartState]:
+            return {
+                "dialogue": PartState(ok=await dialogue.ready()),
+                "record": PartState(ok=not journal.state.spooling),
+                "lines": PartState(ok=calls.capacity_left(), detail=f"{calls.running} calls"),
+                "voice": PartState(ok=True, detail=voice.name),
+            }
+
+        access = Access({"operator": settings.resolved_api_token()})
+        app = FastAPI(title="Décroche", version="1", docs_url=None, redoc_url=None)
+        app.add_middleware(SecurityHeaders)
+        install_problems(app)
+        app.include_router(api_router(ApiDeps(RecordReader(journal, store), access, parts)))
+        app.include_router(browser_router(browser, PageConfig(operator.brand.name)))
+        app.include_router(
+            phone_router(calls, settings.media_token.get_secret_value(), rehearsal=settings.rehearsal)
+        )
+        app.include_router(text_router(calls, access))
+        log.info("ready", brand=operator.brand.name, voice=voice.name, port=settings.port)
+        yield app
+
+
+async def _open_transcriber(settings: Settings) -> WhisperTranscriber:
+    found = await asyncio.to_thread(find_whisper, settings.whisper_model)
+    return await WhisperTranscriber.load(found.path, workers=settings.decoders, queue=settings.decode_queue)
+
+
+def _webrtc(settings: Settings) -> WebRtcSettings:
+    return WebRtcSettings(
+        ice_servers=tuple(IceServer(url) for url in settings.ice_servers), sample_rate=SAMPLE_RATE
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _LiveEvents:
+    """The journal's live reader as the browser door wants it."""
+
+    def __init__(self, journal: CallJournal) -> None:
+        self._journal = journal
+
+    async def subscribe(self, call_id: str) -> AsyncIterator[CallEvent]:
+        subscription = self._journal.subscribe(call_id)
+        if subscription is None:
+            raise StoreError("no such call, or too many readers")
+        try:
+            async for entry in subscription:
+                yield entry.event
+        finally:
+            self._journal.unsubscribe(call_id, subscription)
