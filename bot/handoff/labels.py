@@ -37,26 +37,35 @@ REQUESTS: Mapping[str, str] = {
 """Intents that are a reason to call, as "appelle pour …" continues. The others steer the conversation."""
 
 ACTIONS_DONE: Mapping[str, str] = {
+    "tell_amount": "le montant de la facture a été donné",
+    "tell_due_date": "la date et le mode de paiement ont été donnés",
+    "tell_contract": "l'abonnement a été rappelé",
+    "tell_position": "la situation du contrat a été rappelée",
+    "tell_appointment": "le rendez-vous prévu a été rappelé",
     "explain_invoice": "l'explication de la facture a été donnée",
-    "invoice_amount": "le montant de la facture a été donné",
-    "billing_amount": "le montant de la facture a été donné",
-    "billing_due": "la date et le mode de paiement ont été donnés",
     "open_dispute": "une contestation a été ouverte",
     "change_payment_date": "la date de prélèvement a été changée",
-    "change_payment_day": "la date de prélèvement a été changée",
     "send_invoice": "la facture a été envoyée",
-    "contract_info": "l'abonnement a été rappelé",
     "line_test": "un test à distance a été fait",
-    "box_test": "un test à distance a été fait",
-    "reboot_box": "la box a été redémarrée à distance",
+    "guided_step": "un dépannage guidé a été suivi",
+    "troubleshoot": "le dépannage a abouti",
     "box_reboot": "la box a été redémarrée à distance",
     "book_replacement": "un remplacement de box a été réservé",
+    "book_technician": "une visite de technicien a été réservée",
     "book_appointment": "un rendez-vous a été pris",
-    "contract_position": "la situation du contrat a été rappelée",
+    "book_callback": "un rappel a été convenu",
     "cancel_contract": "la résiliation a été enregistrée",
-    "accept_offer": "une offre a été enregistrée",
+    "accept_offer": "l'offre acceptée a été enregistrée",
 }
 """Reported actions that succeeded, as a clause of their own."""
+
+ACTIONS_FAILED: Mapping[str, str] = {
+    "line_test": "le test à distance montre un défaut",
+    "box_reboot": "le redémarrage à distance n'a pas suffi",
+    "guided_step": "une étape du dépannage n'a rien changé",
+    "troubleshoot": "le dépannage n'a pas suffi",
+}
+"""Reported actions that were done without the success hoped for; of the others, that they failed is all to say."""
 
 REASONS: Mapping[str, str] = {
     "human_request": "demande un conseiller",

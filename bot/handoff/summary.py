@@ -80,14 +80,16 @@ def _wants(story: Story) -> str:
 
 
 def _done(story: Story) -> list[str]:
-    """What was tried: the last two that worked, or the last failure when nothing did."""
+    """What was tried: the last two that worked, and the last of all when it did not."""
     done = [labels.ACTIONS_DONE.get(action) or _clause(result) for action, ok, result in story.tried if ok]
-    kept = [clause for clause in dict.fromkeys(done) if clause][-2:]
-    if kept:
-        return kept
-    if story.tried:
-        return ["ce qui a été tenté n'a pas abouti"]
-    return []
+    clauses = [clause for clause in dict.fromkeys(done) if clause][-2:]
+    if story.tried and not story.tried[-1][1]:
+        action, _, result = story.tried[-1]
+        subject = "la dernière tentative" if clauses else "ce qui a été tenté"
+        failed = labels.ACTIONS_FAILED.get(action, f"{subject} n'a pas abouti")
+        why = _clause(result)
+        clauses.append(f"{failed} ({why})" if why else failed)
+    return clauses
 
 
 def _clause(result: str) -> str:

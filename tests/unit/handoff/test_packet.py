@@ -86,21 +86,24 @@ def test_the_summary_is_two_sentences_an_agent_can_start_from(sample_call: Sampl
                 Understood(3, 2, "complaint_upset", 0.9),
                 ActionDone(4, 2, "line_test", True, "", "signal faible"),
                 ActionDone(5, 2, "unheard_of", True, "", "Niveau mesuré à -12 dB."),
+                ActionDone(6, 2, "troubleshoot", False, "", "passage d'un technicien"),
                 HandoffRequested(6, 2, "technical", "technical", True),
             ],
             "Monsieur L., identifié par numéro d'abonné et date de naissance, appelle pour une absence de signal. "
-            "Un test à distance a été fait, niveau mesuré à -12 dB, il a besoin d'un technicien et se dit mécontent.",
+            "Un test à distance a été fait, niveau mesuré à -12 dB, le dépannage n'a pas suffi "
+            "(passage d'un technicien), il a besoin d'un technicien et se dit mécontent.",
         ),
         (
             [
                 Understood(2, 1, "cancel_contract", 0.9),
                 Understood(3, 2, "move_house", 0.9),
-                ActionDone(4, 2, "cancel_contract", False),
+                ActionDone(4, 2, "cancel_contract", False, "", "Système indisponible"),
                 HandoffRequested(6, 2, "fault", "retention"),
                 CallbackPromised(7, 2, "fault"),
             ],
             "Une personne, non identifiée, appelle pour une résiliation et un déménagement. Ce qui a été tenté n'a "
-            "pas abouti, elle a été coupée par un incident technique de l'assistant et attend un rappel.",
+            "pas abouti (système indisponible), elle a été coupée par un incident technique de l'assistant et attend "
+            "un rappel.",
         ),
     ],
 )
