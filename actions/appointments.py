@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from actions import choices, french, reply
-from actions.base import DONE, NO, UNCLEAR, YES, Ask, Form, Outcome, Request, anything_else, hand_over
+from actions.base import DONE, NO, UNCLEAR, UNSURE, YES, Ask, Form, Outcome, Request, anything_else, hand_over
 from actions.choices import Option
 from actions.crm.port import ConflictError, Slot
+from actions.operator import Hours
 from actions.reply import Skill
 from actions.services import Services
 from actions.turn import Turn
 
 TOLD_SLOTS = 3  # as many as one can keep in mind
+SLOTS_LOOKED_AT = 15
 NOON = 12
 
 LABELS = {
@@ -27,7 +31,9 @@ SKILLS: dict[str, Skill] = {"replacement": "technical", "technician": "technical
 
 def offer_slots(turn: Turn, used: Services, kind: str) -> None:
     """Load the next free slots of ``kind`` and let the caller choose; a person when there is none."""
-    slots = used.crm.slots(turn.slot("subscriber_id"), kind, turn.now, TOLD_SLOTS)
+    slots = on_different_days(
+        used.crm.slots(turn.slot("subscriber_id"), kind, turn.now, SLOTS_LOOKED_AT), TOLD_SLOTS
+    )
     if not slots:
         turn.send(reply.report(f"book_{kind}", ok=False, result="aucun créneau libre"))
         turn.say("utter_no_slot")
@@ -36,6 +42,14 @@ def offer_slots(turn: Turn, used: Services, kind: str) -> None:
     options = [_option(slot).as_slot() for slot in slots]
     turn.set(appointment_kind=kind, appointment_slot=None, choices=options)
     turn.then("appointment_form")
+
+
+def on_different_days(slots: Sequence[Slot], limit: int) -> list[Slot]:
+    """The first slot of each day, soonest first, at most ``limit``: the day alone then says which one is meant."""
+    first: dict[date, Slot] = {}
+    for slot in slots:
+        first.setdefault(slot.starts_at.date(), slot)
+    return list(first.values())[:limit]
 
 
 def _option(slot: Slot) -> Option:
@@ -126,12 +140,14 @@ class ValidateAppointment(Form):
         """The slots are loaded already."""
         return "appointment_slot"
 
+    def recognises(self, turn: Turn, asked: str) -> bool:
+        """A told slot named by its day."""
+        return turn.confidence < UNSURE and _chosen(turn) is not None
+
     def answer(self, turn: Turn, used: Services, asked: str) -> str | None:
         """A key, a rank, a day; none of them brings a person."""
+        chosen = _chosen(turn)
         options = choices.from_slot(turn.slot("choices"))
-        chosen = choices.pick(
-            options, turn.text, turn.entity("number"), date=_day(turn), rank=turn.entity("rank")
-        )
         if chosen is None and turn.intent in YES and len(options) == 1:
             chosen = options[0]
         if chosen:
@@ -144,13 +160,20 @@ class ValidateAppointment(Form):
         return UNCLEAR
 
 
-def _day(turn: Turn) -> str:
-    """The day said, ISO 8601: a date, or a word counted from today."""
-    said = turn.entity("weekday")
-    ahead = {"demain": 1, "après-demain": 2}.get(said)
-    if ahead is not None:
-        return (turn.today + timedelta(days=ahead)).isoformat()
-    return turn.entity("date")
+def _chosen(turn: Turn) -> Option | None:
+    options = choices.from_slot(turn.slot("choices"))
+    day = said_day(turn.today, turn.entity("weekday"))
+    date = day.isoformat() if day else turn.entity("date")
+    return choices.pick(options, turn.text, turn.entity("number"), date=date, rank=turn.entity("rank"))
+
+
+def said_day(today: date, word: str) -> date | None:
+    """The coming day that ``demain``, ``après-demain`` or a weekday names; ``None`` for another word."""
+    if word in ("demain", "après-demain"):
+        return today + timedelta(days=1 if word == "demain" else 2)
+    if word in french.WEEKDAYS:
+        return today + timedelta(days=(french.WEEKDAYS.index(word) - today.weekday()) % 7 or 7)
+    return None
 
 
 class AskAppointmentSlot(Ask):
@@ -207,11 +230,28 @@ class CallbackRequest(Request):
         if turn.slot("verified"):
             offer_slots(turn, used, "callback")
         elif number:
-            turn.send(reply.callback("callback_request"))
-            turn.send(reply.report(self.reports, ok=True, result="rappel demandé dès que possible"))
-            turn.say("utter_callback_soon", end=french.phone_end(number))
-            turn.set(callback_promised=True)
+            self._promise(turn, used, french.phone_end(number))
             anything_else(turn)
         else:
             turn.set(pending_request=self.action)
             turn.then("identification_form")
+
+    def _promise(self, turn: Turn, used: Services, end: str) -> None:
+        """On the day said, else as soon as people answer."""
+        day = said_day(turn.today, str(turn.slot("weekday") or ""))
+        due = opening(day, used.operator.hours, used.operator.timezone) if day else None
+        turn.send(reply.callback("callback_request", due))
+        when = f"{french.weekday(due)} à partir de {french.hour(due)}" if due else "dès que possible"
+        turn.send(reply.report(self.reports, ok=True, result=f"rappel : {when}"))
+        turn.say("utter_callback_promised", when=when, end=end)
+        turn.set(callback_promised=True)
+
+
+def opening(day: date, hours: Hours, zone: ZoneInfo) -> datetime:
+    """When people begin to answer on ``day``, or on the next day they do."""
+    names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    for ahead in range(7):
+        candidate = day + timedelta(days=ahead)
+        if names[candidate.weekday()] in hours.days:
+            return datetime.combine(candidate, time.fromisoformat(hours.open), zone)
+    return datetime.combine(day, time.fromisoformat(hours.open), zone)

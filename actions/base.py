@@ -52,6 +52,14 @@ ANSWERS = frozenset(
 """Intents that answer a question: a form reads them all, and says so when one makes no sense there."""
 
 
+ALWAYS_HEARD = frozenset(
+    {"human_request", "silence_human", "call_ended", "bereavement", "repeat", "wait", "refuse_recording"}
+)
+"""Intents that no form takes for an answer."""
+
+UNSURE = 0.5  # below this confidence, words that name a told option count more than the intent
+
+
 class DecrocheAction(Action, ABC):
     """An action of the domain. ``reports``: the action's name in reports when it fails."""
 
@@ -214,7 +222,7 @@ class Form(DecrocheAction):
             turn.set(**{REQUESTED: self.start(turn, used) or None})
         elif self._returning(turn):
             turn.set(**{REQUESTED: asked})
-        elif turn.intent not in ANSWERS | self.own:
+        elif turn.intent not in ANSWERS | self.own and not self._recognised(turn, asked):
             turn.reject(self.form)
         else:
             self._read(turn, used, asked)
@@ -233,6 +241,13 @@ class Form(DecrocheAction):
             turn.set(misses=0)
         # Rasa takes a turn that fills no slot of the form for a rejection, so the question's own slot is always set.
         turn.set(**{asked: turn.slot(asked), REQUESTED: coming or None})
+
+    def _recognised(self, turn: Turn, asked: str) -> bool:
+        return turn.intent not in ALWAYS_HEARD and self.recognises(turn, asked)
+
+    def recognises(self, turn: Turn, asked: str) -> bool:
+        """Whether the words themselves answer ``asked``, whatever the classifier took them for."""
+        return False
 
     @abstractmethod
     def start(self, turn: Turn, used: Services) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from actions import choices, french, reply
-from actions.base import DONE, NO, UNCLEAR, YES, Ask, Form, Outcome, Request, anything_else, hand_over
+from actions.base import DONE, NO, UNCLEAR, UNSURE, YES, Ask, Form, Outcome, Request, anything_else, hand_over
 from actions.choices import Option
 from actions.crm.port import Invoice, InvoiceLine
 from actions.invoices import Change, changes, contestable, duplicates
@@ -202,6 +202,10 @@ class ValidateDispute(Form):
     form = "dispute_form"
     own = frozenset({"billing_dispute", "billing_amount", "billing_increase", "contract_info"})
 
+    def recognises(self, turn: Turn, asked: str) -> bool:
+        """A told line named by its words."""
+        return asked == "disputed_line" and turn.confidence < UNSURE and _line(turn) is not None
+
     def start(self, turn: Turn, used: Services) -> str:
         """A charge already known only needs a yes."""
         return "dispute_confirmed" if turn.slot("dispute") else "disputed_line"
@@ -222,10 +226,7 @@ class ValidateDispute(Form):
         return UNCLEAR
 
     def _line(self, turn: Turn, used: Services) -> str | None:
-        options = choices.from_slot(turn.slot("choices"))
-        chosen = choices.pick(
-            options, turn.text, turn.entity("number"), turn.entity("amount"), rank=turn.entity("rank")
-        )
+        chosen = _line(turn)
         if chosen is None and turn.intent in NO | {"dont_know"}:
             turn.say("utter_dispute_person")
             hand_over(turn, "policy", skill="billing")
@@ -234,6 +235,13 @@ class ValidateDispute(Form):
             return UNCLEAR
         turn.set(dispute=chosen.as_slot(), disputed_line=chosen.label)
         return DONE if _over_limit(turn, used) else "dispute_confirmed"
+
+
+def _line(turn: Turn) -> Option | None:
+    options = choices.from_slot(turn.slot("choices"))
+    return choices.pick(
+        options, turn.text, turn.entity("number"), turn.entity("amount"), rank=turn.entity("rank")
+    )
 
 
 class AskDisputedLine(Ask):
@@ -330,6 +338,10 @@ class ValidatePaymentDate(Form):
 
     form = "payment_date_form"
     own = frozenset({"billing_payment_date", "billing_due"})
+
+    def recognises(self, turn: Turn, asked: str) -> bool:
+        """An allowed day."""
+        return turn.confidence < UNSURE and _day(choices.from_slot(turn.slot("choices")), turn) is not None
 
     def start(self, turn: Turn, used: Services) -> str:
         """A day already said only needs a yes."""
@@ -431,6 +443,10 @@ class ValidateCopy(Form):
     form = "copy_form"
     own = frozenset({"billing_copy"})
 
+    def recognises(self, turn: Turn, asked: str) -> bool:
+        """One of the two ways."""
+        return asked == "copy_by" and choices.pick(COPY_WAYS, turn.text) is not None
+
     def start(self, turn: Turn, used: Services) -> str:
         """A way already said only needs its address confirmed."""
         return "copy_confirmed" if turn.slot("copy_by") else "copy_by"
@@ -528,6 +544,10 @@ class ValidateDifficulty(Form):
 
     form = "difficulty_form"
     own = frozenset({"billing_difficulty", "billing_payment_date"})
+
+    def recognises(self, turn: Turn, asked: str) -> bool:
+        """One of the two ways."""
+        return turn.confidence < UNSURE and choices.pick(DIFFICULTY_WAYS, turn.text) is not None
 
     def start(self, turn: Turn, used: Services) -> str:
         """With understanding."""

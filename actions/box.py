@@ -56,7 +56,7 @@ class Troubleshoot(Request):
         procedure = used.procedures.choose(tested.fault, self.symptom, code)
         if code:
             turn.say("utter_found_code", code=code)
-        turn.say(procedure.finding)
+        turn.say(procedure.seen if tested.fault in used.procedures.by_fault else procedure.unseen)
         turn.set(box_procedure=procedure.name, box_step=-1, box_reboots=0, box_outcome=None)
         turn.set(**{STEP: None, WORKS: None, VIDEO: None})
         turn.then("troubleshooting_form")

@@ -53,6 +53,12 @@ class ValidateIdentification(Form):
             turn.say("utter_identification_intro")
         return CHECK if turn.slot("candidate_how") else NUMBER
 
+    def recognises(self, turn: Turn, asked: str) -> bool:
+        """Digits that may be one, or a date for the check."""
+        if asked == NUMBER:
+            return len(turn.digits) > POSTCODE_LENGTH
+        return bool(turn.entity("date")) or len(turn.digits) in (POSTCODE_LENGTH, BIRTH_DATE_LENGTH)
+
     def answer(self, turn: Turn, used: Services, asked: str) -> str | None:
         """Take a number or a check."""
         return self._number(turn, used) if asked == NUMBER else self._check(turn, used)

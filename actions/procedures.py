@@ -43,10 +43,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Procedure:
-    """What to do about a fault. ``finding``: the response saying what the test saw; ``ending``: the last resort."""
+    """What to do about a fault. ``ending``: the last resort.
+
+    ``seen``: the response said when the remote test saw the fault; ``unseen``: when it only comes
+    from what the caller tells.
+    """
 
     name: str
-    finding: str
+    seen: str
+    unseen: str
     steps: tuple[Step, ...]
     ending: str
 
@@ -61,7 +66,7 @@ class Procedures:
     by_code: Mapping[str, str]
 
     def choose(self, fault: str, symptom: str, error_code: str = "") -> Procedure:
-        """The procedure for what the test saw, else for the code shown, else for what the caller tells."""
+        """The procedure for what the test saw, else for the code told, else for the symptom told."""
         name = (
             self.by_fault.get(fault)
             or self.by_code.get(error_code.upper().replace(" ", ""))
@@ -117,23 +122,28 @@ def load_procedures(path: Path) -> Procedures:
 
 def responses(procedures: Procedures) -> set[str]:
     """Every response that the procedures name."""
-    found = {p.finding for p in procedures.by_name.values()}
+    found = {response for p in procedures.by_name.values() for response in (p.seen, p.unseen)}
     return found | {s.guide for p in procedures.by_name.values() for s in p.steps if s.guide}
 
 
 def _procedure(path: Path, name: str, value: Any) -> Procedure:
     key = f"procedures.{name}"
-    raw = _mapping(path, key, value, {"finding", "steps", "ending"})
+    raw = _mapping(path, key, value, {"seen", "unseen", "steps", "ending"})
     steps = raw.get("steps")
     if not isinstance(steps, list):
         raise ProceduresError(f"{path}: {key}.steps: a list is wanted")
-    finding, ending = raw.get("finding"), raw.get("ending")
-    if not isinstance(finding, str):
-        raise ProceduresError(f"{path}: {key}.finding: the name of a response is wanted")
+    seen, unseen, ending = (raw.get(name) for name in ("seen", "unseen", "ending"))
+    for name_of, response in (("seen", seen), ("unseen", unseen)):
+        if not isinstance(response, str):
+            raise ProceduresError(f"{path}: {key}.{name_of}: the name of a response is wanted")
     if ending not in ENDINGS:
         raise ProceduresError(f"{path}: {key}.ending: one of {', '.join(ENDINGS)} is wanted")
     return Procedure(
-        name, finding, tuple(_step(path, f"{key}.steps[{i}]", step) for i, step in enumerate(steps)), ending
+        name,
+        str(seen),
+        str(unseen),
+        tuple(_step(path, f"{key}.steps[{i}]", step) for i, step in enumerate(steps)),
+        ending,
     )
 
 

@@ -42,6 +42,13 @@ class Turn:
         return str((self._tracker.latest_message.get("intent") or {}).get("name") or "")
 
     @property
+    def confidence(self) -> float:
+        """How sure the classifier is of the intent, 0–1; 0 when it fell back."""
+        if self.intent == "nlu_fallback":
+            return 0.0
+        return float((self._tracker.latest_message.get("intent") or {}).get("confidence") or 0)
+
+    @property
     def text(self) -> str:
         """The last message, lower-cased and normalised by the bot."""
         return str(self._tracker.latest_message.get("text") or "")

@@ -26,6 +26,7 @@ from sanic import Sanic
 
 from actions import services
 from actions.crm import connect
+from tests.dialogue.contract import check_reply
 
 ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2027, 3, 15)
@@ -56,9 +57,8 @@ class Reply:
     @property
     def said(self) -> str:
         """All that the caller hears."""
-        return " ".join(
-            str(m.get("text") or m.get("custom", {}).get("say") or "") for m in self.messages
-        ).strip()
+        said = (m.get("text") or m.get("custom", {}).get("say") for m in self.messages)
+        return " ".join(text for text in said if text)
 
     def of(self, key: str) -> list[Any]:
         """Every value of ``key`` in the payloads."""
@@ -159,14 +159,15 @@ class Rig:
         return call
 
     def turn(self, call_id: str, text: str, metadata: Mapping[str, Any]) -> Reply:
-        """One turn, as the REST channel takes it."""
+        """One turn, as the REST channel takes it; what comes back is held to the contract."""
         out = CollectingOutputChannel()
         message = UserMessage(
             text, out, call_id, input_channel="rest", metadata={"channel": "text", "now": NOW, **metadata}
         )
         self._loop.run_until_complete(self._agent.handle_message(message))
-        kept = ({k: v for k, v in m.items() if k != "recipient_id"} for m in out.messages)
-        return Reply(tuple(kept))
+        messages = tuple({k: v for k, v in m.items() if k != "recipient_id"} for m in out.messages)
+        check_reply(messages)
+        return Reply(messages)
 
     def slots(self, call_id: str) -> dict[str, Any]:
         """Slots of a call."""
