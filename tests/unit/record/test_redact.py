@@ -181,6 +181,7 @@ def test_what_is_hidden_names_what_it_was(text: str, kept: str) -> None:
         "mille quatre cent quatre-vingt-dix-neuf euros quatre-vingt-dix-neuf",
         "un total de 1 249,90 euros dont 12,90 € et 14,50 €",
         "facture F-2027-03-004512 du 12 mars 2027",
+        "facture 202703-00012 du 12 mars 2027",
         "prélèvement le 2027-03-15 puis le 2027-04-15, facture du 2027-02-15",
         "votre référence est D-4F7K2",
         "la box affiche le code P13",
