@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import reply
-from actions.crm.port import ConflictError, CrmError
+from actions.crm.port import ConflictError
 from actions.reply import Reason, Response, Skill
 from actions.services import Services, services
 from actions.turn import LISTEN, REQUESTED, Turn
@@ -78,15 +81,25 @@ class DecrocheAction(Action, ABC):
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> list[EventType]:
         """Handle the turn in a worker thread, because the subscriber system is called synchronously."""
-        used = services()
-        turn = Turn(tracker, used.operator.timezone)
-        await asyncio.to_thread(self._guarded, turn, used)
+        turn = await asyncio.to_thread(self._answer, tracker)
         for message in turn.messages:
             if isinstance(message, Response):
                 dispatcher.utter_message(response=message.name, **message.values)
             else:
                 dispatcher.utter_message(json_message=dict(message.payload))
         return turn.events()
+
+    def _answer(self, tracker: Tracker) -> Turn:
+        try:
+            used = services()
+        except Exception as err:  # noqa: BLE001  # a data file or the subscriber system: no call may hang on it
+            turn = Turn(tracker, ZoneInfo("UTC"))
+            self._log(turn, err)
+            self._fail(turn)
+            return turn
+        turn = Turn(tracker, used.operator.timezone)
+        self._guarded(turn, used)
+        return turn
 
     def _guarded(self, turn: Turn, used: Services) -> None:
         if turn.ended:
@@ -98,17 +111,23 @@ class DecrocheAction(Action, ABC):
             turn.send(reply.report(self.reports or self.name(), ok=False, result="refusé par le dossier"))
             turn.say("utter_conflict")
             hand_over(turn, "policy")
-        except CrmError as err:
-            logger.warning(
-                "action failed", extra={"action": self.name(), "code": err.code, "call_id": turn.call_id}
-            )
+        except Exception as err:  # noqa: BLE001  # whatever broke, the caller hears a sentence and gets a person
+            self._log(turn, err)
             self._fail(turn)
-        except Exception:  # whatever broke, the caller hears a sentence and gets a person
-            logger.exception(
-                "action failed",
-                extra={"action": self.name(), "code": "action.unexpected", "call_id": turn.call_id},
-            )
-            self._fail(turn)
+
+    def _log(self, turn: Turn, err: Exception) -> None:
+        """Type, code and place: an exception's own words may hold what a caller said."""
+        code = getattr(err, "code", "action.unexpected")
+        frames = traceback.extract_tb(err.__traceback__)
+        place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        logger.error(
+            "action failed: action=%s code=%s error=%s at=%s call_id=%s",
+            self.name(),
+            code,
+            type(err).__name__,
+            place,
+            turn.call_id,
+        )
 
     def _when_closed(self, turn: Turn) -> None:
         """A person is on the way: chained actions stay silent, a new message gets one sentence."""

@@ -354,7 +354,7 @@ class ValidatePaymentDate(Form):
         if asked == "payment_day_confirmed" and turn.intent in YES:
             turn.set(payment_day_confirmed=True)
             return DONE
-        if chosen and turn.intent not in NO:
+        if chosen and (turn.intent not in NO or chosen.value != turn.slot("payment_day")):
             turn.set(payment_day=chosen.value)
             return "payment_day_confirmed"
         if asked == "payment_day_confirmed" and turn.intent in NO | {"correct"}:

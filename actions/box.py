@@ -118,9 +118,12 @@ class BoxAlreadyTried(Troubleshoot):
     symptom = "no_signal"
 
     def handle(self, turn: Turn, used: Services) -> None:
-        """Remember it, so that nobody has to do it twice."""
-        turn.set(box_tried=True)
+        """Remember it, so that nobody has to do it twice; the symptom told before stays the request."""
+        told = str(turn.slot("pending_request") or "")
         super().handle(turn, used)
+        turn.set(box_tried=True)
+        if turn.slot("pending_request") and told.startswith("action_box_"):
+            turn.set(pending_request=told)
 
 
 class StillBroken(Troubleshoot):

@@ -23,6 +23,7 @@ from actions.base import (
     say_goodbye,
 )
 from actions.crm.port import CrmError
+from actions.identification import luhn_valid
 from actions.reply import Reason, Skill
 from actions.services import Services
 from actions.turn import LISTEN, Turn
@@ -72,7 +73,7 @@ class CallStarted(DecrocheAction):
         try:
             known = used.crm.find_by_phone(number) is not None
         except CrmError as err:
-            logger.warning("caller lookup failed", extra={"code": err.code, "call_id": turn.call_id})
+            logger.warning("caller lookup failed: code=%s call_id=%s", err.code, turn.call_id)
             return
         if known:
             turn.set(candidate=number, candidate_how="caller_number", check_kind="postcode")
@@ -235,7 +236,9 @@ class OpenAnswer(DecrocheAction):
     def handle(self, turn: Turn, used: Services) -> None:
         """Yes: listen. No: goodbye, once something was settled."""
         turn.then(LISTEN)
-        if turn.intent in YES | {"correct"}:
+        if turn.intent == "inform_number" and not turn.slot("verified"):
+            start_with_number(turn, used)
+        elif turn.intent in YES | {"correct"}:
             turn.say("utter_listening")
         elif turn.intent in NO and turn.slot("settled"):
             say_goodbye(turn)
@@ -277,6 +280,16 @@ class NotUnderstood(Aside):
         else:
             turn.set(misses=count)
             rephrase(turn)
+
+
+def start_with_number(turn: Turn, used: Services) -> None:
+    """A caller who begins with the subscriber number is not asked for it again."""
+    rules = used.operator.identification
+    if len(turn.digits) == rules.number_length and (rules.check != "luhn" or luhn_valid(turn.digits)):
+        turn.set(candidate=turn.digits, candidate_how="subscriber_number", check_kind="postcode")
+        turn.then("identification_form")
+    else:
+        rephrase(turn)
 
 
 def rephrase(turn: Turn) -> None:

@@ -9,7 +9,7 @@ import re
 from datetime import date, datetime
 
 from actions import french, reply
-from actions.base import DONE, UNCLEAR, Ask, Form, Outcome, anything_else, hand_over
+from actions.base import DONE, UNCLEAR, Ask, Form, Outcome, hand_over
 from actions.crm.port import Contract, NotFoundError, Subscriber
 from actions.services import Services
 from actions.turn import Turn
@@ -214,4 +214,4 @@ class ResumeRequest(Outcome):
         if pending and turn.slot("verified"):
             turn.then(str(pending))
         else:
-            anything_else(turn)
+            turn.say("utter_how_can_i_help")

@@ -99,7 +99,18 @@ def test_an_error_nobody_thought_of_is_handed_over_too(
     breaking(ZeroDivisionError("a secret"), installed)
     messages, _, _ = run(CancelContract(), verified=True, subscriber_id=1)
     assert customs(messages, "handoff")[0]["reason"] == "fault"
-    assert [record.code for record in caplog.records] == ["action.unexpected"]  # type: ignore[attr-defined]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "code=action.unexpected error=ZeroDivisionError" in line
+    assert "call_id=call-1" in line
+    assert "secret" not in line
+
+
+def test_a_wrong_data_file_is_no_dead_call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    services.install(None)
+    monkeypatch.setenv(services.PROCEDURES_FILE, str(tmp_path / "nowhere.yml"))
+    messages, _, _ = run(BillingAmount(), verified=True, subscriber_id=1)
+    assert said(messages) == ["utter_fault"]
+    assert customs(messages, "handoff")[0]["reason"] == "fault"
 
 
 def test_what_the_file_refuses_goes_to_a_person(installed: services.Services) -> None:
