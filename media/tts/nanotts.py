@@ -28,6 +28,7 @@ _CHILD = Path(__file__).with_name("nanotts_child.py")
 _PACING = Pacing(first=200, longest=200)  # 0.005 times real time: nothing is won by cutting sentences
 _ANSWER_TIMEOUT_S = 8.0
 _STOP_TIMEOUT_S = 2.0
+_PROOF = "Bonjour."  # said once at start: the process runs and its voice data can be read
 
 # Pico reads memory it never wrote: the same text came out differently, up to 0.8 s in 10 s. With a fixed threshold
 # the C library takes its working memory fresh from the system each time, which is zeroed, and all runs agree.
@@ -46,7 +47,16 @@ class NanoTtsEngine:
         self._child: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._closed = False
-        self._start()
+        try:
+            self.synthesise(_PROOF)
+        except VoiceError:
+            self._stop()
+            raise
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, None when none runs."""
+        return self._child.pid if self._child else None
 
     def synthesise(self, text: str) -> Pcm:
         """See :meth:`media.tts.engine.Engine.synthesise`."""
