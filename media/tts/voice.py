@@ -34,7 +34,7 @@ class EngineVoice:
 
     def __init__(self, engine: Engine) -> None:
         self.name = engine.name
-        self._engine = engine
+        self.engine = engine
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="voice")
         self._jobs: set[Future[Pcm]] = set()
         self._closed = False
@@ -51,7 +51,7 @@ class EngineVoice:
             VoiceError: the engine failed, did not answer in time, gave no sound for the whole text, is
                 closed, or too much is waiting for it.
         """
-        parts = pieces(plain(text), self._engine.pacing)
+        parts = pieces(plain(text), self.engine.pacing)
         if not parts:
             return
         heard = False
@@ -76,7 +76,7 @@ class EngineVoice:
             return
         self._closed = True
         await asyncio.to_thread(self._worker.shutdown, wait=True, cancel_futures=True)
-        await asyncio.to_thread(self._engine.close)
+        await asyncio.to_thread(self.engine.close)
 
     def _submit(self, piece: Piece, sample_rate: int) -> Future[Pcm]:
         if self._closed:
@@ -97,9 +97,9 @@ class EngineVoice:
 
     def _render(self, piece: Piece, sample_rate: int) -> Pcm:
         """In the worker thread."""
-        speech = shape(self._engine.synthesise(piece.text), self._engine.sample_rate)
+        speech = shape(self.engine.synthesise(piece.text), self.engine.sample_rate)
         if not len(speech):
             log.warning("voice.no_sound", voice=self.name, characters=len(piece.text))
             return speech
-        at_rate = audio.resample(speech, self._engine.sample_rate, sample_rate)
+        at_rate = audio.resample(speech, self.engine.sample_rate, sample_rate)
         return np.concatenate([at_rate, audio.silence(piece.pause_ms, sample_rate)])
