@@ -189,6 +189,9 @@ class BrowserCalls:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A task cancelled before its first step closed nothing.
+        await asyncio.gather(*(door.close() for door in self._doors.values()), return_exceptions=True)
+        self._doors.clear()
 
     async def _serve(self, call_id: str, door: Door) -> None:
         """Forward the call's events until it ends or the caller leaves, then close the door."""

@@ -89,7 +89,7 @@ class OutboundAudio:
         return frame, timestamp
 
 
-class OutboundTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc is not typed for us
+class OutboundTrack(MediaStreamTrack):
     """What one peer connection sends of an :class:`OutboundAudio`."""
 
     kind = "audio"

@@ -14,7 +14,7 @@ from pipecat.transports.smallwebrtc.connection import SmallWebRTCConnection
 from media.webrtc.audio_out import OutboundAudio, OutboundTrack
 
 
-class DoorConnection(SmallWebRTCConnection):  # type: ignore[misc]  # pipecat is not typed for us
+class DoorConnection(SmallWebRTCConnection):
     """One caller's peer connection. ``on_channel`` gets the data channels the caller opens."""
 
     def __init__(

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -100,6 +101,7 @@ class WebRtcDoor:
         self._liveness = Liveness(
             time.monotonic(), settings.connect_within, settings.silent_after, settings.resume_within
         )
+        self._arrival: datetime | None = None
         self._allowance = Allowance()
         self._refused = 0
         self._released_at: float | None = None
@@ -233,7 +235,7 @@ class WebRtcDoor:
             await asyncio.sleep(_WATCH_S)
             now = time.monotonic()
             connected = self._connection.pc.connectionState == "connected"
-            presence = self._liveness.step(now, connected=connected, mark=self._mark())
+            presence = self._liveness.step(now, connected=connected, mark=self._last_arrival())
             if presence is Presence.NEVER_CONNECTED:
                 self._leave("never_connected")
             elif presence is Presence.LOST:
@@ -246,13 +248,16 @@ class WebRtcDoor:
             else:
                 self._send_waiting()
 
-    def _mark(self) -> object:
-        """Changes whenever an audio packet arrives. (Public aiortc API; the time itself is a wall clock's.)"""
-        return [
-            (source.source, source.timestamp)
-            for receiver in self._connection.pc.getReceivers()
-            for source in receiver.getSynchronizationSources()
-        ]
+    def _last_arrival(self) -> datetime | None:
+        """When the last audio packet arrived, by aiortc's wall clock: only good for noticing that it changes.
+
+        aiortc forgets a source after 10 s, hence the memory.
+        """
+        for receiver in self._connection.pc.getReceivers():
+            for source in receiver.getSynchronizationSources():
+                if self._arrival is None or source.timestamp > self._arrival:
+                    self._arrival = source.timestamp
+        return self._arrival
 
     def _hoards(self) -> bool:
         """Whether the peer fills our memory: aiortc counts its receive window down but does not enforce it."""

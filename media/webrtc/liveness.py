@@ -38,13 +38,17 @@ class Liveness:
     _heard: float | None = None
 
     def step(self, now: float, *, connected: bool, mark: object) -> Presence:
-        """Feed one observation. ``mark``: any value that changes whenever something arrives from the peer."""
+        """Feed one observation.
+
+        ``mark``: any value that changes whenever something arrives from the peer; falsy before the first arrival.
+        """
         if self.presence in {Presence.NEVER_CONNECTED, Presence.LOST}:
             return self.presence
         if self._heard is None:
             if connected:
                 # The first packets may take as long as the pipeline takes to start reading.
-                self._heard, self._mark = now + self.connect_within - self.silent_after, mark
+                grace = 0.0 if mark else self.connect_within - self.silent_after
+                self._heard, self._mark = now + max(0.0, grace), mark
                 self.presence = Presence.PRESENT
             elif now - self.began >= self.connect_within:
                 self.presence = Presence.NEVER_CONNECTED

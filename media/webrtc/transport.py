@@ -20,7 +20,7 @@ END_SILENCE_S = 1
 """Silence after the last word, in seconds: it carries the goodbye through the caller's jitter buffer."""
 
 
-class DoorOutput(SmallWebRTCOutputTransport):  # type: ignore[misc]  # pipecat is not typed for us
+class DoorOutput(SmallWebRTCOutputTransport):
     """Writes into the paced buffer, and empties it at once when the caller interrupts."""
 
     def __init__(self, client: SmallWebRTCClient, params: TransportParams, audio: OutboundAudio) -> None:
@@ -44,7 +44,7 @@ class DoorOutput(SmallWebRTCOutputTransport):  # type: ignore[misc]  # pipecat i
         return True
 
 
-class DoorTransport(SmallWebRTCTransport):  # type: ignore[misc]  # pipecat is not typed for us
+class DoorTransport(SmallWebRTCTransport):
     """Audio both ways at ``audio``'s rate.
 
     Events as in pipecat: ``on_client_connected`` (once: not again when a call is resumed) and
