@@ -69,20 +69,24 @@ class RasaDialogue:
         return DialogueReply(tuple(messages))
 
     async def understanding(self, call_id: str) -> Understanding:
-        """See :meth:`bot.ports.Dialogue.understanding`."""
+        """See :meth:`bot.ports.Dialogue.understanding`.
+
+        Read from the events: the tracker's own ``latest_message`` forgets every turn taken inside a form.
+        """
         with _translated():
             response = await self._http.get(
-                f"/conversations/{call_id}/tracker", params={"include_events": "NONE"}
+                f"/conversations/{call_id}/tracker", params={"include_events": "ALL"}
             )
             response.raise_for_status()
             tracker = response.json()
-        latest = tracker.get("latest_message") or {}
-        intent = latest.get("intent") or {}
+        latest = next((e for e in reversed(tracker.get("events") or ()) if e.get("event") == "user"), {})
+        parsed = latest.get("parse_data") or {}
+        intent = parsed.get("intent") or {}
         return Understanding(
             intent=str(intent.get("name") or ""),
             confidence=float(intent.get("confidence") or 0.0),
             entities=tuple(
-                {"entity": e.get("entity"), "value": e.get("value")} for e in latest.get("entities") or ()
+                {"entity": e.get("entity"), "value": e.get("value")} for e in parsed.get("entities") or ()
             ),
             slots={k: v for k, v in (tracker.get("slots") or {}).items() if v not in (None, [], "")},
         )

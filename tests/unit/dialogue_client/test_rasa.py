@@ -67,11 +67,18 @@ async def test_an_answer_of_another_shape_is_refused(body: bytes) -> None:
 
 
 async def test_understanding_reads_intent_entities_and_the_slots_that_are_set() -> None:
+    parsed = {
+        "intent": {"name": "billing_increase", "confidence": 0.91},
+        "entities": [{"entity": "number", "value": "12", "start": 0, "extractor": "x"}],
+    }
     tracker = {
-        "latest_message": {
-            "intent": {"name": "billing_increase", "confidence": 0.91},
-            "entities": [{"entity": "number", "value": "12", "start": 0, "extractor": "x"}],
-        },
+        # as Rasa gives it inside a form: the latest message is the one that opened the form
+        "latest_message": {"intent": {"name": "greet", "confidence": 1.0}},
+        "events": [
+            {"event": "user", "parse_data": {"intent": {"name": "greet", "confidence": 1.0}}},
+            {"event": "user", "parse_data": parsed},
+            {"event": "action", "name": "action_listen"},
+        ],
         "slots": {"verified": True, "empty": None, "list": []},
     }
     got = await client(lambda _: httpx.Response(200, json=tracker)).understanding("c")
