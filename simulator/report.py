@@ -98,8 +98,9 @@ def event_text(event: Event) -> Text | None:
         case "caller_said" if event.get("mode") == "voice":
             return _note("heard", f"«{event.get('raw')}»", f"{float(event.get('confidence') or 0):.0%}")
         case "understood":
-            slots = {key: value for key, value in (event.get("slots") or {}).items() if value is not None}
-            detail = " ".join(f"{key}={value}" for key, value in slots.items())
+            detail = " ".join(
+                f"{one.get('entity')}={one.get('value')}" for one in event.get("entities") or ()
+            )
             intent = Text(str(event.get("intent")), style="magenta")
             return _note("intent", intent, f"{float(event.get('confidence') or 0):.0%}", detail)
         case "action_done":
@@ -180,7 +181,7 @@ def suite_table(results: Sequence[CallResult], seconds: float) -> Table:
     table = Table(
         caption=caption, caption_style="bold red" if failed else "bold green", caption_justify="left"
     )
-    table.add_column("call")
+    table.add_column("call", no_wrap=True)
     table.add_column("channel")
     table.add_column("outcome")
     table.add_column("turns", justify="right")
@@ -189,7 +190,6 @@ def suite_table(results: Sequence[CallResult], seconds: float) -> Table:
         table.add_column("voice to voice", justify="right")
     table.add_column("as expected")
     for result in results:
-        what = (*result.problems, *result.differences)
         row: list[str | Text] = [
             escape(_name(result)),
             result.channel,
@@ -199,7 +199,7 @@ def suite_table(results: Sequence[CallResult], seconds: float) -> Table:
         ]
         if sound:
             row.append(median_ms([result]))
-        row.append(Text("yes", style="green") if result.held else Text(what[0], style="red"))
+        row.append(Text("yes", style="green") if result.held else Text("no", style="bold red"))
         table.add_row(*row)
     return table
 
