@@ -321,7 +321,7 @@ class Conversation:
         self.note(
             CallerSaid(
                 self.clock.now_ms(), self.turn, _HIDDEN if secret else raw, _HIDDEN if secret else text,
-                item.mode.value, round(item.recognition.confidence, 3), item.started_ms, item.ended_ms,
+                item.mode.value, round(item.recognition.confidence, 3), item.started_ms, item.ended_ms, secret,
             )
         )  # fmt: skip
         match reading:
@@ -495,7 +495,7 @@ class Conversation:
     def _note_caller(self, raw: str, text: str, mode: str, secret: bool) -> None:
         self.turn += 1
         now = self.clock.now_ms()
-        self.note(CallerSaid(now, self.turn, raw, _HIDDEN if secret else text, mode, 1.0, now, now))
+        self.note(CallerSaid(now, self.turn, raw, _HIDDEN if secret else text, mode, 1.0, now, now, secret))
 
     def _note_step(self, step: Step) -> None:
         now = self.clock.now_ms()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from bot.french.answers import is_backchannel, is_no, is_yes
-from bot.french.digits import correct, read_digits
+from bot.french.digits import DigitsReading, correct, read_digits
 from bot.french.numbers import normalise
 from bot.models import Expectation, ExpectKind, Recognition
 
@@ -68,6 +68,7 @@ class Interpreter:
 
     expectation: Expectation = field(default_factory=Expectation)
     pending: str = ""
+    _read: tuple[Recognition, Expectation, DigitsReading] | None = None
 
     def expect(self, expectation: Expectation) -> None:
         """Another question was asked."""
@@ -78,14 +79,20 @@ class Interpreter:
         """What the caller is really asked now: a yes or no while digits are read back."""
         return Expectation(ExpectKind.YES_NO, name="digits_read_back") if self.pending else self.expectation
 
+    def _digits(self, recognition: Recognition) -> DigitsReading:
+        """The number in it, kept: reading takes up to 0.1 s, and a turn is looked at before it is taken."""
+        if self._read is None or self._read[0] is not recognition or self._read[1] is not self.expectation:
+            self._read = (recognition, self.expectation, read_digits(recognition, self.expectation))
+        return self._read[2]
+
     def is_complete(self, recognition: Recognition) -> bool:
-        """Whether this already is a whole answer of the kind expected."""
+        """Whether this already is a whole answer of the kind expected. Up to 0.1 s where digits are expected."""
         text = recognition.text
         match self.effective.kind:
             case ExpectKind.YES_NO:
                 return is_yes(text) or is_no(text)
             case ExpectKind.DIGITS:
-                reading = read_digits(recognition, self.expectation)
+                reading = self._digits(recognition)
                 return bool(reading.digits) and reading.certain
             case _:
                 return False
@@ -108,7 +115,7 @@ class Interpreter:
             if is_no(raw):
                 return Missed()
         if self.expectation.kind is ExpectKind.DIGITS:
-            reading = read_digits(recognition, self.expectation)
+            reading = self._digits(recognition)
             if reading.digits and reading.certain:
                 return Message(number_message(reading.digits), reading.digits, self.expectation.secret)
             if reading.digits:

@@ -31,7 +31,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from bot.conversation.interpret import Interpreter
 from bot.conversation.turns import Act, Decode, Discard, EndTurn, StopBot, TurnTaker
 from bot.errors import RecognitionError
-from bot.french.digits import digits_prompt
+from bot.french.digits import digits_hint
 from bot.models import Expectation, ExpectKind, Pcm, RecognitionHint
 from bot.ports import Transcriber
 
@@ -41,7 +41,6 @@ SAMPLE_RATE = 16_000
 _PRE_ROLL_MS = 400
 """Audio kept from before speech was confirmed: Silero confirms late, and "oui" lasts half a second."""
 _TICK_S = 0.04
-_DIGIT_HYPOTHESES = 5
 DOMAIN_PROMPT = (
     "Appel au service client. Facture, prélèvement, abonnement, box, télécommande, décodeur, résilier, "
     "résiliation, conseiller, écran noir, pas de signal, code erreur, redémarrer, rendez-vous."
@@ -201,11 +200,8 @@ class Listener(FrameProcessor):
                     self._floor_if_free()
 
     async def _recognise(self, seq: int, audio: Pcm) -> None:
-        digits = self._interpreter.expectation.kind is ExpectKind.DIGITS
-        hint = RecognitionHint(
-            prompt=digits_prompt(self._interpreter.expectation) if digits else DOMAIN_PROMPT,
-            hypotheses=_DIGIT_HYPOTHESES if digits else 1,
-        )
+        asked = self._interpreter.expectation
+        hint = digits_hint(asked) if asked.kind is ExpectKind.DIGITS else RecognitionHint(DOMAIN_PROMPT)
         began = time.monotonic()
         try:
             recognition = await self._transcriber.transcribe(audio, hint)
@@ -215,11 +211,16 @@ class Listener(FrameProcessor):
             self._on_unheard(err.code)
             return
         self._last_decode_ms = round((time.monotonic() - began) * 1000)
+        complete = bool(recognition.text) and await asyncio.to_thread(
+            self._interpreter.is_complete, recognition
+        )
         acts = self._taker.recognised(
-            self._now(), seq, recognition,
-            complete=bool(recognition.text) and self._interpreter.is_complete(recognition),
+            self._now(),
+            seq,
+            recognition,
+            complete=complete,
             backchannel=self._interpreter.is_backchannel(recognition),
-        )  # fmt: skip
+        )
         await self._carry_out(acts)
 
     def _floor_if_free(self) -> None:

@@ -169,18 +169,40 @@ async def test_the_first_words_name_the_machine_and_the_way_to_a_person() -> Non
         assert call.dialogue.metadata[0]["caller_number"] == "+33611223344"
 
 
-async def test_a_dictated_number_reaches_the_dialogue_as_a_number() -> None:
+async def test_a_number_heard_in_figures_with_its_check_digit_needs_no_read_back() -> None:
+    async with Call(ScriptedDialogue({"ma facture": ASK_NUMBER})) as call:
+        await call.says("Ma facture")
+        await call.says("12 34 56 74.")
+        assert call.dialogue.received[-1] == '/inform_number{"number": "12345674"}'
+
+
+async def test_a_number_that_could_be_another_is_read_back_by_pairs() -> None:
     async with Call(ScriptedDialogue({"ma facture": ASK_NUMBER})) as call:
         await call.says("Ma facture")
         await call.says("douze trente-quatre cinquante-six soixante-quatorze")
+        assert call.last == "J'ai noté le 12 34 56 74. C'est bien cela ?"
+        assert call.conversation.expectation.kind is ExpectKind.YES_NO
+        await call.says("oui")
         assert call.dialogue.received[-1] == '/inform_number{"number": "12345674"}'
+
+
+async def test_a_read_back_can_be_corrected() -> None:
+    async with Call(ScriptedDialogue({"ma facture": ASK_POSTCODE})) as call:
+        await call.says("Ma facture")
+        await call.says("soixante-quinze zéro douze")
+        assert "75 012" in call.last.replace("7 50 12", "75 012")
+        await call.says("non, soixante-quinze zéro onze")
+        await call.says("oui c'est ça")
+        assert call.dialogue.received[-1] == '/inform_number{"number": "75011"}'
 
 
 async def test_a_number_that_fails_its_check_is_not_guessed_and_the_keypad_is_offered() -> None:
     async with Call(ScriptedDialogue({"ma facture": ASK_NUMBER})) as call:
         await call.says("Ma facture")
         await call.says("douze trente-quatre cinquante-six soixante")
+        await call.says("non")
         assert "clavier" in call.last
+        assert call.dialogue.received == ["/call_started", "ma facture"]
         await call.keys("12345674")
         assert call.dialogue.received[-1] == '/inform_number{"number": "12345674"}'
 
