@@ -16,6 +16,7 @@ from bot.calls import Calls
 from bot.dialogue.rasa import RasaDialogue
 from bot.errors import StoreError
 from bot.events import CallEvent
+from bot.lag import LoopLag
 from bot.logs import configure_logs
 from bot.operator import Operator, load_operator
 from bot.pipeline.listening import SAMPLE_RATE
@@ -39,6 +40,9 @@ from media.webrtc.door import IceServer, WebRtcSettings, accept
 from media.webrtc.loopback import offer_loopback_candidates
 
 log = structlog.get_logger(__name__)
+
+_LATE_MS = 500
+"""An event loop this late stutters in every call."""
 
 
 def serve(settings: Settings) -> None:
@@ -103,10 +107,15 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         )
         stack.push_async_callback(browser.close)
 
+        lag = LoopLag()
+        lag.start()
+        stack.push_async_callback(lag.stop)
+
         async def parts() -> dict[str, PartState]:
             return {
                 "dialogue": PartState(ok=await dialogue.ready()),
-                "record": PartState(ok=not journal.state.spooling),
+                "record": PartState(ok=not journal.state.spooling, detail=f"{journal.state.lost} lost"),
+                "loop": PartState(ok=lag.worst_ms < _LATE_MS, detail=f"{lag.worst_ms} ms late at worst"),
                 "lines": PartState(ok=calls.capacity_left(), detail=f"{calls.running} calls"),
                 "voice": PartState(ok=True, detail=voice.name),
             }

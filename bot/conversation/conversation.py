@@ -334,7 +334,9 @@ class Conversation:
                     interrupted=item.interrupted, heard=item.heard,
                 )  # fmt: skip
             case ReadBack(digits=digits):
-                phrase = self.operator.phrases.digits_read_back.format(number=_by_pairs(digits))
+                phrase = self.operator.phrases.digits_read_back.format(
+                    number=_as_read(digits, self.interpreter.expectation.name)
+                )
                 await self._say_phrase(phrase, private=True)
                 self.on_expectation(self.expectation)
             case Missed():
@@ -377,6 +379,9 @@ class Conversation:
             "now": self.clock.wall().isoformat(),
         }
         reply = await self._ask(message, metadata, quiet=quiet)
+        if not quiet and not (reply.says or reply.handoff or reply.hang_up):
+            # Rasa answers nothing at all when its action server is away; a caller must not get silence for it.
+            raise DialogueError("the dialogue had no answer")
         for step in reply.steps:
             self._note_step(step)
         self._expect(reply.expectation)
@@ -527,8 +532,10 @@ class Conversation:
         self.note(Fault(self.clock.now_ms(), self.turn, stage, err.code))
 
 
-def _by_pairs(digits: str) -> str:
-    """``12345674`` → ``12 34 56 74``; an odd count leads with one digit, a postcode with the department."""
+def _as_read(digits: str, name: str) -> str:
+    """As a person reads it back: ``12345674`` → ``12 34 56 74``, a postcode as one."""
+    if name == "postcode":
+        return f"code postal {digits}"
     head = digits[: len(digits) % 2]
     return " ".join(
         part for part in (head, *(digits[i : i + 2] for i in range(len(head), len(digits), 2))) if part

@@ -190,7 +190,7 @@ async def test_a_read_back_can_be_corrected() -> None:
     async with Call(ScriptedDialogue({"ma facture": ASK_POSTCODE})) as call:
         await call.says("Ma facture")
         await call.says("soixante-quinze zéro douze")
-        assert "75 012" in call.last.replace("7 50 12", "75 012")
+        assert call.last == "J'ai noté le code postal 75012. C'est bien cela ?"
         await call.says("non, soixante-quinze zéro onze")
         await call.says("oui c'est ça")
         assert call.dialogue.received[-1] == '/inform_number{"number": "75011"}'
@@ -311,6 +311,14 @@ async def test_a_dialogue_outside_the_contract_is_a_fault_not_a_silence() -> Non
         await call.says("Ma facture")
         assert call.journal.of(Fault)[0].code == "dialogue.payload"
         assert call.mouth.ended
+
+
+async def test_a_dialogue_with_no_answer_is_a_fault_not_a_silence() -> None:
+    """Rasa answers an empty list when its action server is away."""
+    async with Call(ScriptedDialogue({"ma facture": []})) as call:
+        await call.says("Ma facture")
+        assert OPERATOR.phrases.fault_dialogue in [say.text for say in call.mouth.said]
+        assert call.conversation.outcome == "handoff"
 
 
 async def test_speech_that_cannot_be_read_offers_the_keypad_then_a_person() -> None:
