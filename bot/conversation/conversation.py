@@ -379,9 +379,6 @@ class Conversation:
             "now": self.clock.wall().isoformat(),
         }
         reply = await self._ask(message, metadata, quiet=quiet)
-        if not quiet and not (reply.says or reply.handoff or reply.hang_up):
-            # Rasa answers nothing at all when its action server is away; a caller must not get silence for it.
-            raise DialogueError("the dialogue had no answer")
         for step in reply.steps:
             self._note_step(step)
         self._expect(reply.expectation)
@@ -407,6 +404,9 @@ class Conversation:
             await self._say_phrase(self.operator.phrases.wait)
         answer = await task
         self.dialogue_ms = self.clock.now_ms() - began
+        if not answer.messages and not quiet:
+            # Rasa answers nothing at all when its action server is away; a caller must not get silence for it.
+            raise DialogueError("the dialogue had no answer")
         return parse_reply(answer.messages)
 
     async def _note_understanding(self) -> None:
