@@ -21,6 +21,7 @@ _SPEECH_DBFS = -45.0
 _ABOVE_NOISE_DB = 12.0
 _JOIN_S = 0.15  # shorter gaps are inside a word, such as the closure of a stop
 _SHORTEST_S = 0.03  # shorter bursts are clicks
+_PAUSE_S = 0.6  # longer than the bot's pauses between words and sentences
 _EDGE_S = 0.04  # an act's sound may begin this much beside its tick
 
 
@@ -70,8 +71,21 @@ def _timing(act: Acted, until: float, caller: Sequence[Span], bot: Sequence[Span
     if not spoken:
         return Timing()
     began, ended = spoken[0].start, min(spoken[-1].end, act.ended + _EDGE_S)
-    cut = next((span for span in bot if span.start < began < span.end), None)
-    return Timing(_answered(ended, until, bot), None if cut is None else _ms(cut.end - began))
+    stopped = _stopped(began, ended, bot)
+    return Timing(_answered(ended, until, bot), None if stopped is None else _ms(stopped - began))
+
+
+def _stopped(began: float, ended: float, bot: Sequence[Span]) -> float | None:
+    """When the bot fell silent for a caller who spoke from ``began`` to ``ended``; None when it was silent already.
+
+    Pauses between words do not count as silence, and what begins after the caller's last word is an answer.
+    """
+    stopped = None
+    for span in bot:
+        speaking_at = began if stopped is None else stopped + _PAUSE_S
+        if span.start < speaking_at and span.end > began and (stopped is None or span.start < ended):
+            stopped = span.end
+    return stopped
 
 
 def _answered(ended: float, until: float, bot: Sequence[Span]) -> int | None:

@@ -143,7 +143,12 @@ def test_a_verdict_says_what_spoiled_the_figures() -> None:
     [
         ({"type": "caller_said", "mode": "voice", "raw": "oui", "confidence": 0.5}, "heard  «oui» 50%"),
         (
-            {"type": "understood", "intent": "affirm", "confidence": 0.9, "slots": {"a": 1}},
+            {
+                "type": "understood",
+                "intent": "affirm",
+                "confidence": 0.9,
+                "entities": [{"entity": "a", "value": 1}],
+            },
             "intent  affirm 90% a=1",
         ),
         ({"type": "action_done", "action": "x", "ok": False, "reference": "D-1"}, "action  x failed D-1"),

@@ -69,6 +69,19 @@ def test_a_barge_in_says_how_long_the_bot_went_on() -> None:
     assert timing.voice_to_voice == pytest.approx(800, abs=10)
 
 
+def test_a_bot_that_goes_on_after_a_breath_has_not_stopped() -> None:
+    caller, bot = track(6, (2.0, 3.5)), track(6, (0.5, 2.2), (2.5, 3.1), (4.2, 5))
+    (timing,) = timings([said(2.0, 3.5, interrupts=True)], caller, bot, RATE)
+    assert timing.bot_stopped == pytest.approx(1100, abs=10)
+    assert timing.voice_to_voice == pytest.approx(700, abs=10)
+
+
+def test_an_answer_soon_after_a_short_word_is_no_going_on() -> None:
+    caller, bot = track(6, (2.0, 2.3)), track(6, (0.5, 2.2), (2.7, 4.0))
+    (timing,) = timings([said(2.0, 2.3, interrupts=True)], caller, bot, RATE)
+    assert timing == Timing(pytest.approx(400, abs=10), pytest.approx(200, abs=10))
+
+
 def test_a_bot_that_goes_on_has_not_answered() -> None:
     caller, bot = track(6, (2.0, 2.5)), track(6, (0.5, 5.0))
     (timing,) = timings([said(2.0, 2.5, interrupts=True)], caller, bot, RATE)
