@@ -103,7 +103,7 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
             calls,
             _LiveEvents(journal),
             partial(accept, settings=_webrtc(settings)),
-            trust_caller_number=settings.rehearsal,
+            rehearsal=settings.rehearsal,
         )
         stack.push_async_callback(browser.close)
 

@@ -79,7 +79,9 @@ class RasaDialogue:
             )
             response.raise_for_status()
             tracker = response.json()
-        latest = next((e for e in reversed(tracker.get("events") or ()) if e.get("event") == "user"), {})
+        latest: dict[str, Any] = next(
+            (e for e in reversed(tracker.get("events") or ()) if e.get("event") == "user"), {}
+        )
         parsed = latest.get("parse_data") or {}
         intent = parsed.get("intent") or {}
         return Understanding(

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.errors import CapacityError, DecrocheError, InputError, TransportError
@@ -111,13 +111,17 @@ class PageConfig:
 
 
 class Offer(BaseModel):
-    """Body of ``POST /api/browser/offer``. ``call_id``, ``resume`` and ``seen`` belong to a resumed call."""
+    """Body of ``POST /api/browser/offer``. ``call_id``, ``resume`` and ``seen`` belong to a resumed call.
+
+    ``caller_number`` and ``now`` are believed in a rehearsal only.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     sdp: str = Field(min_length=1, max_length=MAX_BODY_BYTES)
     type: str = Field(max_length=16)
     caller_number: str = Field(default="", pattern=r"^(\+[1-9][0-9]{6,14})?$")
+    now: AwareDatetime | None = None
     call_id: str = Field(default="", max_length=64)
     resume: str = Field(default="", max_length=64)
     seen: int = Field(default=0, ge=0)
@@ -135,11 +139,11 @@ class Refusal(Exception):
 class BrowserCalls:
     """The browser calls in progress: who holds which door, and who forwards its events."""
 
-    def __init__(self, calls: Calls, events: Events, accept: Accept, *, trust_caller_number: bool) -> None:
+    def __init__(self, calls: Calls, events: Events, accept: Accept, *, rehearsal: bool) -> None:
         self._calls = calls
         self._events = events
         self._accept = accept
-        self._trust_caller_number = trust_caller_number
+        self._rehearsal = rehearsal
         self._doors: dict[str, Door] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -155,7 +159,8 @@ class BrowserCalls:
         try:
             request = CallRequest(
                 channel=Channel.BROWSER,
-                caller_number=offer.caller_number if self._trust_caller_number else "",
+                caller_number=offer.caller_number if self._rehearsal else "",
+                now=offer.now if self._rehearsal else None,
             )
             call_id = await self._calls.start(request, door.transport, controls=door.controls())
         except BaseException:  # whatever it was, the peer must not be left behind

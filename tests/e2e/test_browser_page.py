@@ -162,14 +162,14 @@ def loopback_candidates() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def site(calls: SmallCalls) -> AsyncIterator[tuple[str, BrowserCalls]]:
-    """The page and its way in, served."""
-    settings = WebRtcSettings()
+async def site(calls: SmallCalls, **patience: float) -> AsyncIterator[tuple[str, BrowserCalls]]:
+    """The page and its way in, served. ``patience``: times of :class:`WebRtcSettings` other than the product's."""
+    settings = WebRtcSettings(**patience)
 
     async def door(sdp: str, kind: str) -> Any:
         return await accept(sdp, kind, settings=settings)
 
-    browser_calls = BrowserCalls(calls, calls, door, trust_caller_number=False)
+    browser_calls = BrowserCalls(calls, calls, door, rehearsal=False)
     app = FastAPI()
     app.include_router(browser_router(browser_calls, PageConfig(brand="Lumia TV")))
     async with serve(SecurityHeaders(app)) as url:
@@ -253,7 +253,7 @@ async def test_captions_show_both_sides_and_what_was_not_heard_is_left_out(micro
         call.tell(CallerSaid(0, 2, "75011", "75011", "keypad", 1.0, 0, 1))
         call.tell(HandoffRequested(0, 2, "human_request", "billing"))
         log = page.get_by_role("log")
-        await expect(log.locator(".bot .text")).to_have_text("Votre facture est de 42,90 €.…")
+        await expect(log.locator(".bot .text")).to_have_text("Votre facture est de 42,90 €…")
         await expect(log.locator(".caller .text").first).to_have_text("oui s'il vous plaît")
         await expect(log.locator(".caller .text").last).to_have_text("Touches : 75011")
         await expect(log.locator(".note")).to_contain_text("Un conseiller")
@@ -334,7 +334,10 @@ async def test_a_lost_connection_is_resumed(microphone):
 
 async def test_a_connection_that_cannot_be_resumed_is_said_to_be_lost(microphone):
     calls = SmallCalls()
-    async with site(calls) as (url, browser_calls), chromium(microphone) as browser:
+    async with (
+        site(calls, silent_after=2.0, resume_within=4.0) as (url, browser_calls),
+        chromium(microphone) as browser,
+    ):
         page, _complaints = await open_page(browser, url)
         await call_up(page)
         call = await calls.first()
@@ -350,7 +353,7 @@ async def test_a_connection_that_cannot_be_resumed_is_said_to_be_lost(microphone
 
 async def test_a_killed_browser_is_noticed(microphone):
     calls = SmallCalls()
-    async with site(calls) as (url, _), chromium(microphone) as browser:
+    async with site(calls, silent_after=2.0, resume_within=4.0) as (url, _), chromium(microphone) as browser:
         page, _complaints = await open_page(browser, url)
         await call_up(page)
         call = await calls.first()

@@ -23,7 +23,9 @@ def data() -> dict:
 
 def written(tmp_path: Path, data: object) -> Path:
     path = tmp_path / "operator.yml"
-    path.write_text(data if isinstance(data, str) else yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    path.write_text(
+        data if isinstance(data, str) else yaml.safe_dump(data, allow_unicode=True), encoding="utf-8"
+    )
     return path
 
 

@@ -54,7 +54,7 @@ class Manager:
 class Site:
     def __init__(self, manager: Manager, *, trust: bool = False) -> None:
         self.doors: list[WebRtcDoor] = []
-        self.calls = BrowserCalls(manager, manager, self._accept, trust_caller_number=trust)
+        self.calls = BrowserCalls(manager, manager, self._accept, rehearsal=trust)
         app = FastAPI()
         app.include_router(browser_router(self.calls, PageConfig(brand="Lumia <TV>")))
         self.http = httpx.AsyncClient(
