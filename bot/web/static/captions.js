@@ -8,12 +8,16 @@ export class Captions {
   /** @param {HTMLElement} log  a region with role="log" */
   constructor(log) {
     this.log = log;
+    this.stick = true;
     this.clear();
+    log.addEventListener("scroll", () => (this.stick = this.#atEnd()));
+    new ResizeObserver(() => this.#scroll()).observe(log);
   }
 
   clear() {
     this.log.querySelectorAll(".said, .note").forEach((line) => line.remove());
     this.lastBot = null;
+    this.stick = true;
   }
 
   /** Show one journal event; the ones that are not for the caller's eyes are passed over. */
@@ -32,8 +36,8 @@ export class Captions {
   /** The caller spoke over the bot: what was not heard is left out. */
   #cut(heard) {
     const text = this.lastBot?.querySelector(".text");
-    if (text && heard && text.textContent.startsWith(heard)) text.textContent = `${heard.trimEnd()}…`;
-    this.lastBot?.classList.add("cut");
+    const part = typeset(heard.trim());
+    if (text && part && text.textContent.startsWith(part)) text.textContent = `${part.replace(/[.,;:…]+$/, "")}…`;
   }
 
   #say(who, text) {
@@ -43,14 +47,13 @@ export class Captions {
     name.textContent = SPEAKER[who];
     const words = document.createElement("span");
     words.className = "text";
-    words.textContent = text;
+    words.textContent = typeset(text);
     line.append(name, " ", words);
     this.#scroll();
     return line;
   }
 
   #add(className, text) {
-    this.stick = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 80;
     const line = document.createElement("p");
     line.className = className;
     line.textContent = text;
@@ -61,8 +64,17 @@ export class Captions {
     return line;
   }
 
+  #atEnd() {
+    return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 80;
+  }
+
   /** Follow the talk, unless the reader has scrolled back. */
   #scroll() {
     if (this.stick) this.log.scrollTop = this.log.scrollHeight;
   }
+}
+
+/** French punctuation and units stay on the line of the word they belong to. */
+function typeset(text) {
+  return text.replace(/ ([€%;:!?»])/g, "\u00a0$1").replace(/« /g, "«\u00a0");
 }
