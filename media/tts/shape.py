@@ -8,9 +8,9 @@ from bot.models import Pcm
 from media import audio
 
 TARGET_DBFS = -20.0
-"""Active speech level. G.711's overload point is +3.14 dBm0 (A-law), so this is about −17 dBm0: the
-loud side of ordinary telephone speech (ITU-T P.56 recordings are usually set to −26 dBov), which is
-where announcements sit, with 12 dB and more left for peaks."""
+"""Active level of the speech within the telephone band, the part that every caller hears. G.711's overload
+point is +3.14 dBm0 (A-law), so this is about −17 dBm0: the loud side of ordinary telephone speech (recordings
+after ITU-T P.56 are usually set to −26 dBov), which is where announcements sit, with room for peaks."""
 
 CEILING_DBFS = -3.0
 """No sample goes above this: room for what resampling and a codec add."""
@@ -27,12 +27,12 @@ _FADE_OUT_MS = 20
 def shape(samples: Pcm, rate: int) -> Pcm:
     """The speech in ``samples``: trimmed, at :data:`TARGET_DBFS` and under :data:`CEILING_DBFS`, ends faded.
 
-    Empty when there is no sound in it.
+    Empty when there is no sound in it. ``rate``: 8000 Hz or more.
     """
-    level = audio.active_rms_dbfs(samples, rate)
-    speech = _trim(samples, rate, level - _BELOW_SPEECH_DB)
+    speech = _trim(samples, rate, audio.active_rms_dbfs(samples, rate) - _BELOW_SPEECH_DB)
     if not len(speech):
         return speech
+    level = audio.active_rms_dbfs(audio.telephone_band(speech, rate), rate)
     gain = min(TARGET_DBFS - level, CEILING_DBFS - audio.peak_dbfs(speech), _MOST_GAIN_DB)
     return _fade(audio.amplify(speech, gain), rate)
 
