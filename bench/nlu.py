@@ -12,15 +12,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-from bench.nlu_sets import DEVELOPMENT, HELD_OUT, LINE, ROOT, read_heard, sentences
+from bench.nlu_sets import DEVELOPMENT, HELD_OUT, read_heard, sentences
 from bench.results import RESULTS, table
+from tests.dialogue.model import newest_model
 
 CANCELLATION = frozenset({"cancel_contract", "cancel_oblique"})
 HUMAN = frozenset({"human_request"})
@@ -91,20 +91,6 @@ def asked_again(results: Iterable[Understood]) -> Share:
     return Share(sum(one.understood == FALLBACK for one in results), len(results))
 
 
-def newest_model() -> Path:
-    """The model to measure when none is named.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    if named := os.environ.get("DECROCHE_RASA_MODEL", ""):
-        return Path(named)
-    models = sorted((ROOT / "models" / "rasa").glob("*.tar.gz"), key=lambda file: file.stat().st_mtime)
-    if not models:
-        raise FileNotFoundError("no model in models/rasa/: train one, or name it in DECROCHE_RASA_MODEL")
-    return models[-1]
-
-
 def understand(model: Path, wanted: Sequence[tuple[str, str, str]]) -> list[Understood]:
     """Run ``(text, way, intent)`` triples through the model, without a server."""
     logging.getLogger("rasa").setLevel(logging.ERROR)
@@ -134,7 +120,7 @@ def understand(model: Path, wanted: Sequence[tuple[str, str, str]]) -> list[Unde
 def held_out() -> list[tuple[str, str, str]]:
     """The held-out set, typed and as recognised in each voice."""
     typed = [(one.text, TYPED, one.intent) for one in sentences(HELD_OUT)]
-    return typed + [(one.text, one.voice, one.intent) for one in read_heard(LINE)]
+    return typed + [(one.text, one.voice, one.intent) for one in read_heard()]
 
 
 def development() -> list[tuple[str, str, str]]:
