@@ -9,7 +9,6 @@ import asyncio
 import itertools
 import json
 import logging
-import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,20 +26,10 @@ from sanic import Sanic
 from actions import services
 from actions.crm import connect
 from tests.dialogue.contract import check_reply
+from tests.dialogue.model import newest_model
 
-ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2027, 3, 15)
 NOW = "2027-03-15T10:00:00+01:00"
-
-
-def newest_model() -> Path:
-    """The model trained last; ``DECROCHE_RASA_MODEL`` names another."""
-    if named := os.environ.get("DECROCHE_RASA_MODEL"):
-        return Path(named)
-    models = sorted((ROOT / "models" / "rasa").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
-    if not models:
-        raise FileNotFoundError("no trained dialogue in models/rasa: run make setup")
-    return models[-1]
 
 
 @dataclass(frozen=True)
