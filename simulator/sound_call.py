@@ -64,11 +64,11 @@ class SoundDoor(Protocol):
 
 
 def open_door(channel: Channel, server: Server, script: Script) -> PhoneDoor | BrowserDoor:
-    """The door of ``channel``, to be entered with ``async with``. A browser's call takes place when it does."""
+    """The door of ``channel``, to be entered with ``async with``."""
     moment = script.moment(date.today())
     now = moment.isoformat() if moment else None
     if channel is Channel.BROWSER:
-        return BrowserDoor(server, script.caller.number)
+        return BrowserDoor(server, script.caller.number, now)
     return PhoneDoor(server, script.caller.number, now)
 
 

@@ -30,6 +30,7 @@ class Planned:
 class Done:
     """A call that was tried. ``not_placed``: nothing can be said of the bot, only that it could not be called."""
 
+    path: Path
     result: CallResult
     not_placed: bool = False
 
@@ -53,7 +54,7 @@ async def run_calls(
     voices = Voices()
     watcher = observer or Unobserved()
     if len(plan) == 1:
-        return [Done(await place(plan[0].path, plan[0].script, options, watcher, voices, wav))]
+        return [Done(plan[0].path, await place(plan[0].path, plan[0].script, options, watcher, voices, wav))]
     lines = asyncio.Semaphore(parallel)
 
     async def one(place_in_plan: int, planned: Planned) -> Done:
@@ -78,8 +79,8 @@ async def _tried(
     planned: Planned, options: Options, observer: Observer, voices: Voices, wav: Path | None
 ) -> Done:
     try:
-        return Done(await place(planned.path, planned.script, options, observer, voices, wav))
+        return Done(planned.path, await place(planned.path, planned.script, options, observer, voices, wav))
     except DecrocheError as err:
         channel = "text" if options.text else str(options.channel or planned.script.channel)
         result = CallResult(str(planned.path), planned.script.title, channel, problems=(str(err),))
-        return Done(result, not_placed=True)
+        return Done(planned.path, result, not_placed=True)

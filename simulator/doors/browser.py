@@ -92,9 +92,10 @@ class _Microphone(MediaStreamTrack):
 class BrowserDoor:
     """One call through ``POST /api/browser/offer``. ``call_id``: given by the bot."""
 
-    def __init__(self, server: Server, caller_number: str) -> None:
+    def __init__(self, server: Server, caller_number: str, now: str | None = None) -> None:
         self._server = server
         self._caller_number = caller_number
+        self._now = now
         self._microphone = _Microphone()
         self._heard = PlayoutBuffer()
         self._resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
@@ -146,6 +147,8 @@ class BrowserDoor:
         await self._peer.setLocalDescription(await self._peer.createOffer())
         local = self._peer.localDescription
         offer = {"sdp": local.sdp, "type": local.type, "caller_number": self._caller_number}
+        if self._now is not None:
+            offer["now"] = self._now
         answer = await post_json(self._server, "/api/browser/offer", offer)
         try:
             self.call_id = str(answer["call_id"])

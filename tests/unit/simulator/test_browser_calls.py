@@ -140,6 +140,7 @@ async def test_a_call_from_the_page(page: tuple[Page, Server], place_call: Place
     served, server = page
     source = """
     channel: browser
+    now: "2027-03-16T10:00:00+01:00"
     caller: {number: "+33611223344"}
     turns:
       - {when: bonjour, say: "Bonjour, j'appelle pour ma facture"}
@@ -151,6 +152,7 @@ async def test_a_call_from_the_page(page: tuple[Page, Server], place_call: Place
     assert "said nothing" in result.problems[0]  # this page only ever says its welcome
     assert result.call_id == "b1"
     assert served.offers[0]["caller_number"] == "+33611223344"
+    assert served.offers[0]["now"] == "2027-03-16T10:00:00+01:00"
     assert served.messages[-1] == {"type": "hang_up"}
     assert served.loudest > 3000  # the caller was heard
 
