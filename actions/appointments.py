@@ -39,7 +39,7 @@ def offer_slots(turn: Turn, used: Services, kind: str) -> None:
         turn.say("utter_no_slot")
         hand_over(turn, "policy")
         return
-    options = [_option(slot).as_slot() for slot in slots]
+    options = [slot_option(slot).as_slot() for slot in slots]
     turn.set(appointment_kind=kind, appointment_slot=None, choices=options)
     turn.then("appointment_form")
 
@@ -52,7 +52,8 @@ def on_different_days(slots: Sequence[Slot], limit: int) -> list[Slot]:
     return list(first.values())[:limit]
 
 
-def _option(slot: Slot) -> Option:
+def slot_option(slot: Slot) -> Option:
+    """A free slot as an option to tell."""
     return Option(
         value=str(slot.id),
         label=french.slot(slot.starts_at, slot.ends_at),

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rasa_sdk import Tracker
-from rasa_sdk.executor import CollectingDispatcher
 
 from actions import services
-from actions.base import DecrocheAction
 from actions.billing import BillingAmount, PaymentDateAnswered
 from actions.cancellation import CancelContract
 from actions.conversation import CallEnded, CallStarted, HumanRequest
-from actions.crm import connect
 from actions.crm.port import ConflictError, CrmUnavailableError
 from actions.identification import ValidateIdentification
-
-TODAY = date(2027, 3, 15)
+from tests.dialogue.turns import customs, run, said
 
 
 class Broken:
@@ -37,48 +29,12 @@ class Broken:
         return call
 
 
-@pytest.fixture(autouse=True)
-def installed(tmp_path: Path) -> Iterator[services.Services]:
-    url = f"sqlite:///{tmp_path / 'crm.db'}"
-    crm, boxes = connect({"DECROCHE_CRM_URL": url, "DECROCHE_CRM_TODAY": TODAY.isoformat()})
-    found = services.Services(crm, boxes, *services.load_data())
-    services.install(found)
-    yield found
-    services.install(None)
+pytestmark = pytest.mark.usefixtures("installed")
 
 
 def breaking(error: Exception, installed: services.Services) -> None:
     broken: Any = Broken(error)
     services.install(services.Services(broken, broken, installed.operator, installed.procedures))
-
-
-def run(
-    action: DecrocheAction,
-    *,
-    loop: str = "",
-    intent: str = "x",
-    number: str = "",
-    metadata: Any = None,
-    **slots: Any,
-) -> Any:
-    """Messages and events of ``action`` on a conversation whose slots are ``slots``."""
-    entities = [{"entity": "number", "value": number}] if number else []
-    message = {"intent": {"name": intent}, "entities": entities, "text": intent, "metadata": metadata or {}}
-    events = [{"event": "user", "text": intent}, {"event": "action", "name": loop or "action_x"}]
-    tracker = Tracker(
-        "call-1", slots, message, events, False, None, {"name": loop} if loop else {}, "action_listen"
-    )
-    dispatcher = CollectingDispatcher()
-    found = asyncio.run(action.run(dispatcher, tracker, {}))
-    return dispatcher.messages, {e["name"]: e["value"] for e in found if e["event"] == "slot"}, found
-
-
-def customs(messages: list[Any], key: str) -> list[Any]:
-    return [m["custom"][key] for m in messages if key in (m.get("custom") or {})]
-
-
-def said(messages: list[Any]) -> list[str]:
-    return [m["response"] for m in messages if m.get("response")]
 
 
 def test_a_system_that_is_down_is_told_reported_and_handed_over(installed: services.Services) -> None:
