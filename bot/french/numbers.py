@@ -19,7 +19,7 @@ from text_to_num import alpha2digit
 
 from bot.french import dates
 
-_HESITATION = re.compile(r"(?<![\w'-])(?:e+u+h+m*|he+u+|h+u*m+|m+h+m*|mm+|uh+)(?![\w'-])[,.…]*")
+_HESITATION = re.compile(r"(?<![\w'-])(?:e+u+h+m*|he+u+|h+u*m+|m+[ -]?h+m*|mm+|uh+)(?![\w'-])[,.…]*")
 _PUNCTUATION = re.compile(r"(?<!\d)[.,](?!\d)|(?<=\d)[.,](?!\d)|(?<!\d)[.,](?=\d)|[!?;:…«»\"“”()\[\]*]+")
 
 _NUMBER_WORDS = frozenset(

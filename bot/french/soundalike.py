@@ -115,21 +115,25 @@ class _Unit:
     target: int
     phones: str
     digits: str
+    cost: float
 
 
 _UNIT_COST = 0.04  # fewer, longer numbers win a tie: "soixante dix-huit" is 78 when nothing else decides
+_WORN_COST = 0.5  # a number worn down: what is often left of *soixante* on a line is "soit"
 
 
 @cache
 def _grammar() -> tuple[_Unit, ...]:
     units: dict[tuple[int, int, str, str], _Unit] = {}
 
-    def add(source: int, target: int, sound: str, digits: str) -> None:
-        units[(source, target, sound, digits)] = _Unit(source, target, sound, digits)
+    def add(source: int, target: int, sound: str, digits: str, cost: float = _UNIT_COST) -> None:
+        units[(source, target, sound, digits)] = _Unit(source, target, sound, digits, cost)
 
     below_hundred = [(spoken(number_words(n)), n) for n in range(100)]
     below_hundred += [(spoken(_swiss_words(n)), n) for n in range(70, 100)]
     below_hundred += [(spoken("octante" + _swiss_words(n)[8:]), n) for n in range(80, 90)]
+    # A t of "vingt-deux" that is not heard, or not written when the words stand apart.
+    below_hundred += [(spoken(number_words(n)).replace("vIt", "vI", 1), n) for n in range(21, 30)]
     # Before a consonant, six, huit and dix lose their last consonant; a line loses it too.
     below_hundred += [("si", 6), ("yi", 8), ("di", 10), ("yn", 1)]
     for sound, n in below_hundred:
@@ -139,6 +143,14 @@ def _grammar() -> tuple[_Unit, ...]:
             add(_AFTER_THOUSAND, _PLAIN, sound, f"{n:03}")
             if n < 100:
                 add(_PLAIN, _AFTER_THOUSAND, sound + "mil", str(n))
+    for n in range(60, 80):
+        add(
+            _PLAIN,
+            _PLAIN,
+            spoken(number_words(n)).replace("swasAt", "swa", 1),
+            str(n),
+            _UNIT_COST + _WORN_COST,
+        )
     for n in range(1, 10):
         hundred = spoken(number_words(n * 100))
         add(_PLAIN, _AFTER_HUNDRED, hundred, str(n))
@@ -235,7 +247,8 @@ def _match(sound: str) -> _Arcs:
         return _Arcs(empty, empty, empty, np.zeros(0, np.float32))
     start, end, unit, cost = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.argsort(start, kind="stable")
-    return _Arcs(start[order], end[order], unit[order], (cost + _UNIT_COST)[order].astype(np.float32))
+    own = np.array([unit.cost for unit in _grammar()], np.float32)
+    return _Arcs(start[order], end[order], unit[order], (cost + own[unit])[order].astype(np.float32))
 
 
 def distance(said: str, heard: str) -> float:

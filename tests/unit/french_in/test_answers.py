@@ -1,0 +1,83 @@
+"""Short answers are told apart at once; anything with more in it goes to the dialogue."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.french.answers import is_backchannel, is_no, is_yes
+
+
+def _phrases(text: str) -> list[str]:
+    return text.replace("\n", "").split("|")
+
+
+YES = _phrases(
+    """oui|Oui.|ouais|oui oui|Oui, tout à fait.|d'accord|D'accord, merci.|ok|c'est ça|oui c'est bien ça|exactement|
+je veux bien|ça marche|tout à fait|absolument|bien sûr|volontiers|Ah oui !|euh oui|oui s'il vous plaît|
+c'est exact|parfait|j'accepte|affirmatif|voilà c'est ça|oui d'accord|oui monsieur|alors oui|c'est correct|
+je confirme|si si"""
+)
+NO = _phrases(
+    """non|Non.|non non|Non merci.|pas du tout|non pas du tout|surtout pas|c'est pas ça|ce n'est pas ça|nan|
+non c'est faux|ça ne m'intéresse pas|ah non|euh non|jamais|non madame|je ne veux pas|c'est pas bon|
+absolument pas|non ce n'est pas le bon|pas question|je refuse|certainement pas"""
+)
+NEITHER = _phrases(
+    """oui mais non|oui, mais je voudrais résilier|non c'est le douze|non, soixante-treize|bonjour|merci|euh|
+je ne sais pas|c'est quoi|attendez|oui j'ai une question|non je veux un conseiller|ah|pas 12 13|nous|nonante|
+ouistiti|s'il vous plaît|"""
+)
+LISTENING = _phrases(
+    """mm-hm|Mm-hm.|mmh|hum|hm hm|euh|Euh...|ah|oh|d'accord|oui|ouais|ok|ah bon|je vois|très bien|oui oui|voilà|
+d'accord, ok|ah d'accord|bon|...|"""
+)
+FLOOR = _phrases(
+    """attendez|stop|non|non non attendez|je veux parler à quelqu'un|quoi|pardon|répétez|oui mais|un conseiller|
+d'accord mais combien|c'est faux|oui oui oui oui oui oui|allô|douze"""
+)
+
+
+@pytest.mark.parametrize("said", YES)
+def test_yes(said: str) -> None:
+    assert is_yes(said)
+    assert not is_no(said)
+
+
+@pytest.mark.parametrize("said", NO)
+def test_no(said: str) -> None:
+    assert is_no(said)
+    assert not is_yes(said)
+
+
+@pytest.mark.parametrize("said", NEITHER)
+def test_neither(said: str) -> None:
+    assert not is_yes(said)
+    assert not is_no(said)
+
+
+@pytest.mark.parametrize("said", LISTENING)
+def test_listening_does_not_take_the_floor(said: str) -> None:
+    assert is_backchannel(said)
+
+
+@pytest.mark.parametrize("said", FLOOR)
+def test_wanting_to_speak_takes_the_floor(said: str) -> None:
+    assert not is_backchannel(said)
+
+
+@given(st.text(max_size=120))
+def test_nothing_is_yes_and_no_at_once(said: str) -> None:
+    assert not (is_yes(said) and is_no(said))
+    is_backchannel(said)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["oui", "non", "d'accord", "merci", "mais", "ça", "c'est", "pas", "bon"]), max_size=40
+    )
+)
+def test_long_runs_of_small_words_are_read_quickly(words: list[str]) -> None:
+    said = " ".join(words)
+    assert not (is_yes(said) and is_no(said))
