@@ -81,7 +81,7 @@ class Calls:
             ),
         )
         if controls is None:
-            transport.add_event_handler("on_client_disconnected", lambda *_: call.hung_up())
+            transport.add_event_handler("on_client_disconnected", call.hung_up)
         self.own(started.call_id, self._run(call, controls))
         return started.call_id
 

@@ -32,7 +32,7 @@ class TurnPolicy:
     ``background_db``: speech this far under the caller's usual level is somebody else (the television).
     """
 
-    vad_start_ms: int = 100
+    vad_start_ms: int = 60
     vad_stop_ms: int = 200
     barge_in_ms: int = 500
     longest_ms: int = 24_000

@@ -116,8 +116,8 @@ class VoiceCall:
             self._begin_reply()
         self.conversation.press(keys)
 
-    async def hung_up(self) -> None:
-        """The caller left: stop the media at once, let the conversation finish what it began."""
+    async def hung_up(self, *_: object) -> None:
+        """The caller left: stop the media at once, let the conversation finish what it began. Also an event handler."""
         self.conversation.hung_up()
         await self._worker.cancel(reason="caller hung up")
 

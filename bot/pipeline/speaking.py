@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -113,11 +114,17 @@ class Playback(FrameProcessor):
 
     def heard(self) -> str:
         """The part of the reply that was played."""
-        return heard_text([SpokenPart(m.text, played, m.total_ms[0]) for m, played in self._parts])
+        return heard_text(self._played())
 
     def whole_sentences(self) -> int:
         """How many sentences of the reply were played to their end."""
-        return sum(1 for mark, played in self._parts if 0 < mark.total_ms[0] <= played)
+        return sum(part.played_ms >= part.total_ms > 0 for part in self._played())
+
+    def _played(self) -> list[SpokenPart]:
+        """A sentence that another one follows was played whole, although its last fraction of a packet is counted
+        with the next one."""
+        parts = [SpokenPart(m.text, played, m.total_ms[0]) for m, played in self._parts]
+        return [replace(part, played_ms=part.total_ms) for part in parts[:-1]] + parts[-1:]
 
 
 async def prewarm(voice: Voice, texts: Iterable[str], sample_rate: int) -> None:

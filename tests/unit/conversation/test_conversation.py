@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,16 +21,15 @@ from bot.events import (
     CallbackPromised,
     CallEnded,
     CallerSaid,
-    CallEvent,
     CallStarted,
     Fault,
     HandoffRequested,
     SilenceNoted,
 )
-from bot.models import ExpectKind, Hypothesis, InputMode, Recognition, Say, Understanding
+from bot.models import ExpectKind, Hypothesis, InputMode, Recognition, Say
 from bot.operator import load_operator
-from bot.ports import DialogueReply
 from bot.settings import ROOT
+from tests.fakes import MemoryJournal, ScriptedDialogue
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = datetime(2026, 11, 23, 10, 0, tzinfo=PARIS)
@@ -53,38 +52,6 @@ GOODBYE = [{"text": "Au revoir."}, {"custom": {"hang_up": {"outcome": "resolved"
 
 
 @dataclass
-class ScriptedDialogue:
-    """Answers each message from a table (default: one sentence); at the port, in place of the HTTP client."""
-
-    answers: dict[str, Any] = field(default_factory=dict)
-    received: list[str] = field(default_factory=list)
-    metadata: list[Mapping[str, Any]] = field(default_factory=list)
-    gate: asyncio.Event | None = None
-    in_flight: int = 0
-    most_in_flight: int = 0
-
-    async def turn(self, call_id: str, message: str, metadata: Mapping[str, Any]) -> DialogueReply:
-        self.received.append(message)
-        self.metadata.append(metadata)
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            if self.gate is not None and not message.startswith("/call"):
-                await self.gate.wait()
-            answer = self.answers.get(
-                message, [] if message.startswith("/call") else [{"text": "Très bien."}]
-            )
-            if isinstance(answer, Exception):
-                raise answer
-            return DialogueReply(tuple(answer))
-        finally:
-            self.in_flight -= 1
-
-    async def understanding(self, call_id: str) -> Understanding:
-        return Understanding("billing_amount", 0.9)
-
-
-@dataclass
 class Mouth:
     said: list[Say] = field(default_factory=list)
     ended: bool = False
@@ -98,17 +65,6 @@ class Mouth:
 
     async def end(self) -> None:
         self.ended = True
-
-
-@dataclass
-class MemoryJournal:
-    events: list[CallEvent] = field(default_factory=list)
-
-    def append(self, call_id: str, event: CallEvent) -> None:
-        self.events.append(event)
-
-    def of(self, kind: type) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 @dataclass

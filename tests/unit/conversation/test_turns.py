@@ -42,7 +42,7 @@ def test_a_pause_is_decoded_at_once_and_the_turn_ends_after_the_patience() -> No
     assert kinds(acts) == [EndTurn]
     end = acts[0]
     assert isinstance(end, EndTurn)
-    assert (end.started_ms, end.ended_ms, end.interrupted) == (900, 2000, False)
+    assert (end.started_ms, end.ended_ms, end.interrupted) == (940, 2000, False)
     assert not taker.caller_speaking
 
 
