@@ -149,7 +149,7 @@ class SoundCall:
         while not self._door.ended:
             await self._tick()
             if leave_at is None:
-                leave_at = await self._decide()
+                leave_at = self._decide()
             elif self.now >= leave_at:
                 await self._door.hang_up()
                 return
@@ -180,7 +180,7 @@ class SoundCall:
         if doing is not None and self.now >= doing.ends:
             self._finish(doing)
 
-    async def _decide(self) -> float | None:
+    def _decide(self) -> float | None:
         """Ask the player; when to hang up, if it is time to."""
         match self._player.decide(self.now):
             case Do() as do:
