@@ -184,13 +184,13 @@ def save_confusion(results: Sequence[Understood], file: Path) -> None:
     }
     parts = {title: part for title, part in parts.items() if part}
     figure, axes = plt.subplots(1, len(parts), figsize=(11 * len(parts), 11), dpi=90, squeeze=False)
-    for axis, (title, part) in zip(axes[0], parts.items()):
+    for axis, (title, part) in zip(axes[0], parts.items(), strict=True):
         counts = np.zeros((len(intents), len(columns)))
         for one in part:
             counts[intents.index(one.said), columns.index(one.understood)] += 1
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for row, column in zip(*np.nonzero(counts)):
+        for row, column in zip(*np.nonzero(counts), strict=True):
             dark = shares[row, column] > 0.6
             axis.text(
                 column, row, int(counts[row, column]), ha="center", va="center", fontsize=6,

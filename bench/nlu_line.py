@@ -22,7 +22,7 @@ from bench.nlu_sets import HELD_OUT, LINE, Heard, Sentence, read_heard, sentence
 from bot.french.numbers import normalise
 from bot.french.speak import verbalise
 from bot.models import Pcm, RecognitionHint
-from bot.pipeline.listening import DOMAIN_PROMPT
+from bot.french.prompts import OPEN_PROMPT
 from media.modelstore import find_whisper
 from media.stt.whisper import WhisperTranscriber
 
@@ -40,7 +40,7 @@ def for_dialogue(recognised: str) -> str:
 async def hear(wanted: Sequence[tuple[Sentence, str]], *, speed: float = 1.0) -> list[Heard]:
     """Each sentence in its voice through the line and the recogniser; what was not heard has empty texts."""
     transcriber = await WhisperTranscriber.load(find_whisper().path, workers=_WORKERS, queue=_WORKERS)
-    hint = RecognitionHint(prompt=DOMAIN_PROMPT)
+    hint = RecognitionHint(prompt=OPEN_PROMPT)
     free = asyncio.Semaphore(_WORKERS)
     done = 0
 
@@ -72,7 +72,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=LINE)
     parser.add_argument("--voices", default=",".join(VOICES))
     parser.add_argument("--speed", type=float, default=1.0)
-    parser.add_argument("--one-voice-each", action="store_true", help="voices take turns instead of saying all")
+    parser.add_argument(
+        "--one-voice-each", action="store_true", help="voices take turns instead of saying all"
+    )
     parser.add_argument("--normalise", action="store_true", help="only normalise again what was recognised")
     options = parser.parse_args()
     if options.normalise:
