@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from bot.models import Pcm
 from media import audio
@@ -14,6 +15,8 @@ after ITU-T P.56 are usually set to −26 dBov), which is where announcements si
 
 CEILING_DBFS = -3.0
 """No sample goes above this: room for what resampling and a codec add."""
+
+Samples = npt.NDArray[np.float64]
 
 _MOST_GAIN_DB = 24.0  # more would lift an engine's noise, not speech
 _BELOW_SPEECH_DB = 40.0  # ends this far below the speech are silence; a weak initial f or s is at −30
@@ -33,8 +36,28 @@ def shape(samples: Pcm, rate: int) -> Pcm:
     if not len(speech):
         return speech
     level = audio.active_rms_dbfs(audio.telephone_band(speech, rate), rate)
-    gain = min(TARGET_DBFS - level, CEILING_DBFS - audio.peak_dbfs(speech), _MOST_GAIN_DB)
-    return _fade(audio.amplify(speech, gain), rate)
+    louder = speech.astype(np.float64) * 10 ** (min(TARGET_DBFS - level, _MOST_GAIN_DB) / 20)
+    return _fade(np.rint(_limit(louder, rate)).astype(np.int16), rate)
+
+
+def _limit(samples: Samples, rate: int) -> Samples:
+    """Peaks over the ceiling turned down for a few milliseconds, and nothing else.
+
+    A consonant that bursts for half a millisecond would otherwise decide how quiet a whole sentence is: 10 dB in
+    "J'ai noté…". The gain of each millisecond is what its peak needs; the least of seven neighbours, averaged over
+    five and drawn as straight lines, it is smooth and nowhere more than needed.
+    """
+    block = max(1, rate // 1000)
+    ceiling = audio.FULL_SCALE * 10 ** (CEILING_DBFS / 20)
+    peaks = np.maximum.reduceat(np.abs(samples), np.arange(0, len(samples), block))
+    if peaks.max() <= ceiling:
+        return samples
+    needed = np.pad(ceiling / np.maximum(peaks, ceiling), 5, mode="edge")
+    least = np.lib.stride_tricks.sliding_window_view(needed, 7).min(axis=1)
+    smooth = np.lib.stride_tricks.sliding_window_view(least, 5).mean(axis=1)
+    centres = (np.arange(len(peaks)) + 0.5) * block
+    gain: Samples = np.interp(np.arange(len(samples)), centres, smooth)
+    return samples * gain
 
 
 def _trim(samples: Pcm, rate: int, floor_dbfs: float) -> Pcm:

@@ -12,7 +12,7 @@ from bot.models import Pcm
 from media import audio
 from media.tts.engine import Pacing, plain
 from media.tts.pieces import CLAUSE_PAUSE_MS, SENTENCE_PAUSE_MS, Piece, pieces
-from media.tts.shape import CEILING_DBFS, TARGET_DBFS, shape
+from media.tts.shape import CEILING_DBFS, TARGET_DBFS, _limit, shape
 
 WIDE = Pacing(first=200, longest=200)
 NARROW = Pacing(first=20, longest=40, limit=60)
@@ -106,10 +106,23 @@ def test_the_ends_do_not_click() -> None:
     assert np.max(steps[:100]) <= np.max(steps[1000:2000]) + 1  # no steeper than the tone itself
 
 
-def test_peaks_stay_under_the_ceiling() -> None:
-    spiky = speech(amplitude=500)
-    spiky[3200:3210] = 32000
-    assert audio.peak_dbfs(shape(spiky, 16000)) <= CEILING_DBFS + 0.01
+def test_a_burst_is_turned_down_without_making_the_sentence_quiet() -> None:
+    calm = shape(speech(amplitude=5000), 16000)
+    burst = speech(amplitude=5000)
+    burst[3200:3210] = 32000
+    shaped = shape(burst, 16000)
+    assert audio.peak_dbfs(shaped) <= CEILING_DBFS + 0.01
+    before, after = slice(1000, 2800), slice(3600, 5500)
+    for part in (before, after):
+        assert audio.rms_dbfs(shaped[part]) == pytest.approx(audio.rms_dbfs(calm[part]), abs=2)
+
+
+def test_the_limiter_leaves_alone_what_needs_it_not() -> None:
+    burst = speech(amplitude=5000).astype(np.float64)
+    burst[3200:3210] = 32000
+    limited = _limit(burst, 16000)
+    assert np.array_equal(limited[:3000], burst[:3000])
+    assert np.array_equal(limited[3400:], burst[3400:])
 
 
 @given(hnp.arrays(np.int16, st.integers(0, 3000)), st.sampled_from([8000, 16000, 22050]))
