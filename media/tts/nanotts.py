@@ -34,7 +34,7 @@ _PROOF = "Bonjour."  # said once at start: the process runs and its voice data c
 # Pico's sound is dull: 80 % of its energy lies below 300 Hz, where a telephone passes nothing, and consonants are
 # 15 to 20 dB weaker than in natural speech. This tilts it back; on a telephone line it halves what recognition
 # mishears (docs/voice.md).
-_PRE_EMPHASIS = 0.95
+PRE_EMPHASIS = 0.95
 
 # Pico reads memory it never wrote: the same text came out differently, up to 0.8 s in 10 s. With a fixed threshold
 # the C library takes its working memory fresh from the system each time, which is zeroed, and all runs agree.
@@ -47,9 +47,10 @@ class NanoTtsEngine:
     pacing = _PACING
     sample_rate = 16000
 
-    def __init__(self, *, speed: float, pitch: float) -> None:
+    def __init__(self, *, speed: float, pitch: float, pre_emphasis: float = PRE_EMPHASIS) -> None:
         self.name = f"nanotts:fr-FR:{speed:g}:{pitch:g}"
         self._prosody = {"speed": speed, "pitch": pitch}
+        self._pre_emphasis = pre_emphasis
         self._child: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._closed = False
@@ -80,7 +81,7 @@ class NanoTtsEngine:
             raise VoiceError(f"{self.name} was lost: {type(err).__name__}") from err
         if answer[:1] != b"\0":
             raise VoiceError(f"{self.name} failed: {answer[1:].decode(errors='replace')}")
-        return _brighten(audio.from_bytes(answer[1:]))
+        return _brighten(audio.from_bytes(answer[1:]), self._pre_emphasis)
 
     def close(self) -> None:
         """End the child."""
@@ -119,10 +120,10 @@ class NanoTtsEngine:
             self._child = None
 
 
-def _brighten(samples: Pcm) -> Pcm:
+def _brighten(samples: Pcm, tilt: float) -> Pcm:
     """First-order pre-emphasis, y(n) = (x(n) − a·x(n−1)) / (1 + a): the constant gain keeps it from clipping."""
     x = samples.astype(np.float64)
-    brighter = (x - _PRE_EMPHASIS * np.concatenate([[0.0], x[:-1]])) / (1 + _PRE_EMPHASIS)
+    brighter = (x - tilt * np.concatenate([[0.0], x[:-1]])) / (1 + tilt)
     return np.rint(brighter).astype(np.int16)
 
 
