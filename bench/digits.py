@@ -47,7 +47,7 @@ class Item:
 def _pair(figures: str) -> str:
     if figures == "00":
         return "zéro zéro"
-    words = number_words(int(figures)).replace(" ", "-")
+    words = number_words(int(figures))  # no hyphens: Pico says "soixante-deux" with an x, as nobody does
     return f"zéro {words}" if figures[0] == "0" else words
 
 
@@ -56,7 +56,7 @@ def _swiss(figures: str) -> str:
     if tens is None:
         return _pair(figures)
     return tens + (
-        "" if figures[1] == "0" else " et un" if figures[1] == "1" else f"-{number_words(int(figures[1]))}"
+        "" if figures[1] == "0" else " et un" if figures[1] == "1" else f" {number_words(int(figures[1]))}"
     )
 
 
@@ -157,7 +157,8 @@ async def main() -> None:
     for row in [*forms, *callers.voices(), "all"]:
         total = right[row, "n"]
         shares = [
-            f"{100 * right[row, name] / max(total, 1):.0f}" for name in ("figures", "text2num", "ours", "4")
+            f"{100 * right[row, name] / max(total, 1):.0f}"
+            for name in ("figures", "text2num", "ours", "4", "wrong")
         ]
         sure = [str(right[row, "sure"]), str(right[row, "sure and right"])]
         table.add_row(row, str(total), *shares, *sure, end_section=row in (forms[-1], callers.voices()[-1]))
