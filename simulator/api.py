@@ -22,6 +22,7 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 TOKEN_FILE = Path("var/api-token")
 _TIMEOUT = httpx.Timeout(10.0)
 _OPEN_TIMEOUT_S = 5.0
+_POLL_S = 0.3  # the bot audits every reading of a record
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ async def fetch_record(server: Server, call_id: str, patience_s: float = 10.0) -
                     record = _json_object(response)
                     if record.get("outcome") or late:
                         return record
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(_POLL_S)
     except httpx.HTTPError as err:
         raise TransportError(f"{server.url}/api/calls/{call_id}: {_reason(err)}") from err
 
@@ -130,7 +131,7 @@ async def live_events(server: Server, call_id: str) -> AsyncIterator[dict[str, A
         except InvalidHandshake as err:
             if asyncio.get_running_loop().time() >= deadline:
                 raise TransportError(f"{address}: {_reason(err)}") from err
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_POLL_S)
         except ConnectionClosed:
             return  # the server went away mid-call; the record, read after the call, is what counts
         except (OSError, ValueError) as err:
