@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 from bench.nlu_sets import DEVELOPMENT, HELD_OUT, read_heard, sentences
 from bench.results import RESULTS, table
@@ -91,30 +92,36 @@ def asked_again(results: Iterable[Understood]) -> Share:
     return Share(sum(one.understood == FALLBACK for one in results), len(results))
 
 
-def understand(model: Path, wanted: Sequence[tuple[str, str, str]]) -> list[Understood]:
-    """Run ``(text, way, intent)`` triples through the model, without a server."""
-    logging.getLogger("rasa").setLevel(logging.ERROR)
-    from rasa.core.agent import Agent
+class Model:
+    """A trained model without a server."""
 
-    agent = Agent.load(str(model))
+    def __init__(self, file: Path) -> None:
+        logging.getLogger("rasa").setLevel(logging.ERROR)
+        from rasa.core.agent import Agent  # imports TensorFlow: ten seconds, for who needs it only
 
-    async def run() -> list[Understood]:
+        self._agent = Agent.load(str(file))
+
+    def parse(self, texts: Iterable[str]) -> list[dict[str, Any]]:
+        """Rasa's reading of each text."""
+
+        async def run() -> list[dict[str, Any]]:
+            return [await self._agent.parse_message(text) for text in texts]
+
+        return asyncio.run(run())
+
+    def understand(self, wanted: Sequence[tuple[str, str, str]]) -> list[Understood]:
+        """Run ``(text, way, intent)`` triples through the model.
+
+        Nothing recognised never reaches the dialogue, the bot asks again by itself: it counts as asked again.
+        """
+        parsed = iter(self.parse(text for text, _, _ in wanted if text))
         found = []
         for text, way, intent in wanted:
-            # Nothing recognised never reaches the dialogue: the bot asks again by itself.
-            parsed = (await agent.parse_message(text))["intent"] if text else {}
+            top = next(parsed)["intent"] if text else {}
             found.append(
-                Understood(
-                    text,
-                    way,
-                    intent,
-                    parsed.get("name") or FALLBACK,
-                    parsed.get("confidence", 0.0),
-                )
+                Understood(text, way, intent, top.get("name") or FALLBACK, top.get("confidence", 0.0))
             )
         return found
-
-    return asyncio.run(run())
 
 
 def held_out() -> list[tuple[str, str, str]]:
@@ -212,7 +219,7 @@ def main() -> None:
     parser.add_argument("--set", choices=("held_out", "dev"), default="held_out")
     options = parser.parse_args()
     model = options.model or newest_model()
-    results = understand(model, held_out() if options.set == "held_out" else development())
+    results = Model(model).understand(held_out() if options.set == "held_out" else development())
     name = "nlu" if options.set == "held_out" else "nlu_dev"
     report(results, name)
     save_confusion(results, RESULTS / f"{name}_confusion.png")

@@ -20,9 +20,9 @@ from pathlib import Path
 from bench import callers
 from bench.nlu_sets import HELD_OUT, LINE, Heard, Sentence, read_heard, sentences, write_heard
 from bot.french.numbers import normalise
+from bot.french.prompts import OPEN_PROMPT
 from bot.french.speak import verbalise
 from bot.models import Pcm, RecognitionHint
-from bot.french.prompts import OPEN_PROMPT
 from media.modelstore import find_whisper
 from media.stt.whisper import WhisperTranscriber
 

@@ -10,14 +10,13 @@ from bench.nlu import (
     CANCELLATION,
     HUMAN,
     TYPED,
+    Model,
     Share,
     Understood,
     accuracy,
     held_out,
     taken_for_else,
-    understand,
 )
-from tests.dialogue.model import newest_model
 
 # Floors: what was measured (docs/nlu.md) less two standard errors of a share of that many sentences, so that a
 # change of model that is no worse passes, and one that is worse does not.
@@ -28,8 +27,8 @@ LINE_TAKEN_FOR_ELSE = 0.15
 
 
 @pytest.fixture(scope="module")
-def results() -> list[Understood]:
-    return understand(newest_model(), held_out())
+def results(nlu: Model) -> list[Understood]:
+    return nlu.understand(held_out())
 
 
 @pytest.fixture(scope="module")
