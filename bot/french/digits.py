@@ -151,7 +151,7 @@ def digits_prompt(expectation: Expectation) -> str:
     """What to condition the decoder on: a sentence like the one awaited."""
     if expectation.lengths and max(expectation.lengths) <= 5:
         return "Mon code postal est le 75 011."
-    return "Mon numéro d'abonné est le 12 34 56 78."
+    return "Numéro d'abonné : 60 91 17 82."  # no number that counts up: the decoder would go on counting
 
 
 def digits_hint(expectation: Expectation) -> RecognitionHint:

@@ -42,8 +42,9 @@ SAMPLE_RATE = 16_000
 _PRE_ROLL_MS = 400
 """Audio kept from before speech was confirmed: Silero confirms late, and "oui" lasts half a second."""
 _TICK_S = 0.04
-_SHORT_S = 2.0
-"""An answer to a yes/no question up to this long, pauses included, is read as one; a longer one is a sentence."""
+_SHORT_S = 1.2
+"""An answer to a yes/no question up to this long, pauses included, is one word; on a longer one the prompt for that
+word would be heard instead of what was said."""
 
 
 def _quick_vad() -> SileroVADAnalyzer:
@@ -227,10 +228,16 @@ class Listener(FrameProcessor):
 
     def _hint(self, samples: int) -> RecognitionHint:
         asked = self._interpreter.effective
-        if self._interpreter.expectation.kind is ExpectKind.DIGITS:
-            return digits_hint(self._interpreter.expectation)
         short = samples < _SHORT_S * SAMPLE_RATE
-        return RecognitionHint(YES_NO_PROMPT if short and asked.kind is ExpectKind.YES_NO else OPEN_PROMPT)
+        match asked.kind:
+            case ExpectKind.YES_NO if short:
+                return RecognitionHint(YES_NO_PROMPT)
+            case ExpectKind.DIGITS:
+                return digits_hint(asked)
+            case _ if self._interpreter.pending:  # "non, soixante-treize"
+                return digits_hint(self._interpreter.expectation)
+            case _:
+                return RecognitionHint(OPEN_PROMPT)
 
     def _floor_if_free(self) -> None:
         if not self._taker.caller_speaking and not self._taker.bot_audible:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from bot.settings import ROOT
+from bot.stack import fresh_stack
 from simulator import script as scripts
+from simulator.api import Server
 from simulator.call import Options
 from simulator.result import CallResult
 from simulator.suite import Planned, run_calls
-
-from .conftest import Running
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.yml"))
 IN_SOUND = (
@@ -27,30 +28,37 @@ IN_SOUND = (
 )
 
 
-def _results(running: Running, paths: list[Path], *, text: bool, parallel: int) -> dict[str, CallResult]:
+async def _play(folder: Path, paths: list[Path], *, text: bool, parallel: int) -> dict[str, CallResult]:
+    """The scripts on a stack of their own: what one run books, the next must find free."""
     plan = [Planned(path, scripts.load(path)) for path in paths]
-    done = running.loop.run_until_complete(
-        run_calls(plan, Options(running.server, text=text), parallel=parallel, observer=None, wav=None)
-    )
-    return {one.path.stem: one.result for one in done}
+    stack = fresh_stack(folder)
+    await stack.start()
+    try:
+        options = Options(Server(stack.url, stack.env["DECROCHE_API_TOKEN"]), text=text)
+        done = await run_calls(plan, options, parallel=parallel)
+    finally:
+        await stack.stop()
+    return {Path(one.result.script).stem: one.result for one in done}
 
 
-@pytest.fixture(scope="session")
-def typed(running: Running) -> dict[str, CallResult]:
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CallResult]:
     """All scripts by text, a few at a time."""
-    return _results(running, SCRIPTS, text=True, parallel=3)
+    return asyncio.run(_play(tmp_path_factory.mktemp("typed"), SCRIPTS, text=True, parallel=3))
 
 
-@pytest.fixture(scope="session")
-def spoken(running: Running) -> dict[str, CallResult]:
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CallResult]:
     """The varied eight by sound, two at a time."""
-    return _results(running, [ROOT / "scripts" / f"{name}.yml" for name in IN_SOUND], text=False, parallel=2)
+    paths = [ROOT / "scripts" / f"{name}.yml" for name in IN_SOUND]
+    return asyncio.run(_play(tmp_path_factory.mktemp("spoken"), paths, text=False, parallel=2))
 
 
 def test_there_are_forty_scripts_or_more() -> None:
     assert len(SCRIPTS) >= 40
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", [path.stem for path in SCRIPTS])
 def test_typed(typed: dict[str, CallResult], name: str) -> None:
     assert not typed[name].differences
