@@ -94,4 +94,17 @@ if $tests; then
             fail "the tests need: apt-get install ${packages[*]}"
         fi
     fi
+    # More caller voices, in Debian's non-free component: welcome, not needed; without them every caller is Pico.
+    callers=(mbrola mbrola-fr1 mbrola-fr2 mbrola-fr3 mbrola-fr4)
+    if ! command -v mbrola >/dev/null; then
+        sources=/etc/apt/sources.list.d/debian.sources
+        if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && [ -f $sources ]; then
+            step "caller voices: ${callers[*]}"
+            sed 's/^Components:.*/Components: contrib non-free/' $sources >/etc/apt/sources.list.d/decroche-voices.sources
+            { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${callers[@]}"; } \
+                >var/apt-voices.log 2>&1 || echo "  not to be had (var/apt-voices.log); every simulated caller is Pico"
+        else
+            echo "  more caller voices: apt-get install ${callers[*]} (non-free); without them every caller is Pico"
+        fi
+    fi
 fi
