@@ -1,6 +1,6 @@
 """Dictated digits on the telephone: how often is the whole number right?
 
-    .venv/bin/python -m bench.digits [--numbers 96] [--seed 41] [--clean]
+    .venv/bin/python -m bench.digits [--numbers 96] [--seed 7] [--clean]
 
 Renders 8-digit subscriber numbers (Luhn) as callers dictate them, in the caller voices of this machine,
 through 8 kHz A-law, and decodes each once. Columns, exact numbers in %: ``figures`` the figures of the
@@ -18,14 +18,16 @@ import random
 import re
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
+import numpy as np
+import structlog
 from stdnum import luhn
 from text_to_num import alpha2digit
 
 from bench import callers
+from bench.results import table
 from bot.french import digits
 from bot.french.soundalike import number_words
 from bot.models import Expectation, ExpectKind
@@ -98,15 +100,8 @@ def items(count: int, seed: int) -> list[Item]:
     return made
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--numbers", type=int, default=96)
-    parser.add_argument("--seed", type=int, default=41)
-    parser.add_argument("--clean", action="store_true", help="16 kHz instead of the telephone")
-    parser.add_argument("--misses", action="store_true", help="print what was missed")
-    options = parser.parse_args()
+async def bench(options: argparse.Namespace) -> None:
+    """Dictate, decode, choose, count."""
     transcriber = await WhisperTranscriber.load(find_whisper().path, workers=1)
     right: defaultdict[tuple[str, str], int] = defaultdict(int)
     decode_ms: list[int] = []
@@ -138,38 +133,40 @@ async def main() -> None:
                 right[row, name] += true
     await transcriber.close()
 
-    table = Table(
-        title="Exact 8-digit numbers, " + ("16 kHz" if options.clean else "telephone (8 kHz A-law)")
-    )
-    for column in (
-        "",
-        "n",
-        "figures %",
-        "text2num %",
-        "ours %",
-        "among 4 %",
-        "wrong %",
-        "sure",
-        "of these right",
-    ):
-        table.add_column(column, justify="left" if not column else "right")
     forms = list(dictations("00000000"))
+    rows = [["", "n", "figures %", "text2num %", "ours %", "among 4 %", "wrong %", "sure", "of these right"]]
     for row in [*forms, *callers.voices(), "all"]:
         total = right[row, "n"]
         shares = [
             f"{100 * right[row, name] / max(total, 1):.0f}"
             for name in ("figures", "text2num", "ours", "4", "wrong")
         ]
-        sure = [str(right[row, "sure"]), str(right[row, "sure and right"])]
-        table.add_row(row, str(total), *shares, *sure, end_section=row in (forms[-1], callers.voices()[-1]))
-    console = Console(width=110)
-    console.print(table)
-    decode_ms.sort()
-    choose_ms.sort()
-    console.print(
-        f"decode p50 {decode_ms[len(decode_ms) // 2]} ms, choice p50 {choose_ms[len(choose_ms) // 2]:.0f} ms"
+        rows.append([row, str(total), *shares, str(right[row, "sure"]), str(right[row, "sure and right"])])
+    line = "16 kHz" if options.clean else "telephone, 8 kHz A-law"
+    table(
+        "digits-clean" if options.clean else "digits",
+        f"Exact 8-digit numbers ({line}); p50: decode {median(decode_ms):.0f} ms, choice "
+        f"{median(choose_ms):.0f} ms",
+        rows,
     )
 
 
+def median(values: Sequence[float]) -> float:
+    return float(np.median(values))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--numbers", type=int, default=96)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--clean", action="store_true", help="16 kHz instead of the telephone")
+    parser.add_argument("--misses", action="store_true", help="print what was missed")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    asyncio.run(bench(parser.parse_args()))
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

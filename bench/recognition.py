@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import structlog
 from faster_whisper import WhisperModel
-from rich.console import Console
-from rich.table import Table
 
 from bench import callers
+from bench.results import table
 from bot.french.numbers import spoken_to_figures
 from bot.french.prompts import OPEN_PROMPT
 from bot.models import Pcm, RecognitionHint
@@ -113,20 +113,14 @@ async def measure(clips: list[tuple[str, Pcm]], decoders: dict[str, Decoder]) ->
     return scores
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--prompts", action="store_true", help="compare prompts instead of comparing with stock"
-    )
-    options = parser.parse_args()
+async def bench(options: argparse.Namespace) -> None:
+    """Render, decode, count."""
     model = find_whisper().path
     voices = callers.voices()
     spoken = [
         (text, callers.speak(text, voices[(at + step) % len(voices)]))
         for at, text in enumerate(SENTENCES)
-        for step in range(2)
+        for step in range(min(options.voices, len(voices)))
     ]
     lines = {"16 kHz": spoken, "telephone": [(text, callers.through_phone(sound)) for text, sound in spoken]}
 
@@ -151,25 +145,44 @@ async def main() -> None:
         rows = {"stock faster-whisper": stock_decode, "ours": ours(OPEN_PROMPT)}
 
     length = sum(len(sound) for _, sound in spoken) / len(spoken) / callers.RATE
-    table = Table(title=f"{len(spoken)} clips a line, {length:.1f} s on average, {len(voices)} voices")
-    for column in ("line", "decoder", "p50 s", "p95 s", "WER %", "p50 ratio", "WER ratio"):
-        table.add_column(column, justify="left" if column in ("line", "decoder") else "right")
+    out = [["line", "decoder", "p50 s", "p95 s", "WER %", "p50 ratio", "WER ratio"]]
     for line, clips in lines.items():
         scores = await measure(clips, rows)
         first = next(iter(scores.values()))
         for name, score in scores.items():
-            table.add_row(
-                line,
-                name,
-                f"{score.percentile(50):.2f}",
-                f"{score.percentile(95):.2f}",
-                f"{score.wer:.1f}",
-                f"{score.percentile(50) / first.percentile(50):.2f}",
-                f"{score.wer / first.wer:.2f}" if first.wer else "–",
+            out.append(
+                [
+                    line,
+                    name,
+                    f"{score.percentile(50):.2f}",
+                    f"{score.percentile(95):.2f}",
+                    f"{score.wer:.1f}",
+                    f"{score.percentile(50) / first.percentile(50):.2f}",
+                    f"{score.wer / first.wer:.2f}" if first.wer else "–",
+                ]
             )
     await transcriber.close()
-    Console(width=110).print(table)
+    table(
+        "recognition-prompts" if options.prompts else "recognition",
+        f"Recognition: {len(spoken)} clips a line, {length:.1f} s on average, {len(voices)} voices",
+        out,
+    )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--prompts", action="store_true", help="compare prompts instead of comparing with stock"
+    )
+    parser.add_argument(
+        "--voices", type=int, default=2, help="voices a sentence is said in (default: %(default)s)"
+    )
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    asyncio.run(bench(parser.parse_args()))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -25,12 +25,12 @@ from bot.models import Expectation, Hypothesis, Recognition, RecognitionHint
 BIRTH_DATE = "birth_date"
 """The expectation's name that makes its digits a date."""
 
-_TRUST = 3.0  # how much a better score counts: weight is exp(trust × score)
-_SHARPNESS = 2.0  # how much a nearer sound counts: exp(-sharpness × cost)
+_TRUST = 2.0  # how much a better score counts: weight is exp(trust × score)
+_SHARPNESS = 3.0  # how much a nearer sound counts: exp(-sharpness × cost)
 _MARGIN = 2.5
 _NEAREST = 12
 _FARTHEST = 0.16  # cost a digit above which nothing is offered: of 45 such readings 40 were wrong
-_CERTAIN_SHARE = 0.9
+_CERTAIN_SHARE = 0.95
 _CERTAIN_COST = 0.06  # a digit
 _FIGURE_SKIP = 0.6  # a phone of a figure that was written but not meant
 _WORD_SKIP = (0.3, 0.18)  # a word that is no number: once, and a phone
@@ -151,7 +151,9 @@ def digits_prompt(expectation: Expectation) -> str:
     """What to condition the decoder on: a sentence like the one awaited."""
     if expectation.lengths and max(expectation.lengths) <= 5:
         return "Mon code postal est le 75 011."
-    return "Numéro d'abonné : 60 91 17 82."  # no number that counts up: the decoder would go on counting
+    return (
+        "Mon numéro d'abonné est le 60 91 17 82."  # not one that counts up: the decoder would go on counting
+    )
 
 
 def digits_hint(expectation: Expectation) -> RecognitionHint:
