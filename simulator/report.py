@@ -182,13 +182,13 @@ def suite_table(results: Sequence[CallResult], seconds: float) -> Table:
         caption=caption, caption_style="bold red" if failed else "bold green", caption_justify="left"
     )
     table.add_column("call", no_wrap=True)
-    table.add_column("channel")
-    table.add_column("outcome")
-    table.add_column("turns", justify="right")
-    table.add_column("length", justify="right")
+    table.add_column("channel", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("turns", justify="right", no_wrap=True)
+    table.add_column("length", justify="right", no_wrap=True)
     if sound:
-        table.add_column("voice to voice", justify="right")
-    table.add_column("as expected")
+        table.add_column("v2v", justify="right", no_wrap=True)
+    table.add_column("held", no_wrap=True)
     for result in results:
         row: list[str | Text] = [
             escape(_name(result)),

@@ -62,6 +62,8 @@ class GiveUp:
     reason: str
 
 
+_SOUND_FOLLOWS_S = 3.0  # a sentence not heard by then will not be
+
 Step = Wait | Do | HangUp | GiveUp
 
 
@@ -94,20 +96,24 @@ class Player:
         self._reply_done: float | None = None
         self._speaking = False
         self._complete = False
+        self._announced: float | None = None  # words are known of which no sound was heard yet
 
     # --- what happens
 
     def bot_started(self, at: float) -> None:
         """The bot's voice began."""
         self._speaking = True
+        self._announced = None
         self._reply_done = None
         self._complete = False
         if self._reply_began is None:
             self._reply_began = at
 
     def bot_said(self, text: str, at: float) -> None:
-        """The bot began a sentence with these words."""
+        """The bot began a sentence with these words; on a line, they are known a moment before they are heard."""
         self._reply.append(_Heard(at, text))
+        if not self._speaking:
+            self._announced = at
 
     def bot_interrupted(self) -> None:
         """The bot fell silent for the caller: what it had begun to say is no longer its last reply."""
@@ -142,6 +148,10 @@ class Player:
         """What to do at ``at``; a ``Do`` is under way from then on, until :meth:`act_finished`."""
         if self._acting is not None:
             return Wait()
+        if self._announced is not None:
+            if at < self._announced + _SOUND_FOLLOWS_S:
+                return Wait(self._announced + _SOUND_FOLLOWS_S)
+            self._announced = None
         if self._next == len(self._turns):
             return self._close(at)
         turn = self._turns[self._next]

@@ -90,6 +90,31 @@ def test_an_answer_in_two_breaths_is_one_answer() -> None:
     assert isinstance(world.step(), Do)
 
 
+def test_words_known_before_they_are_heard_are_not_talked_over() -> None:
+    world = World(
+        "turns: [{say: un}, {when: voilà, say: deux}]\nreactions: [{when: toujours là, again: true}]", []
+    )
+    world.speak("bonjour")
+    world.step()
+    world.player.act_finished(4.0)
+    world.player.bot_started(4.5)
+    world.player.bot_finished(6.0, last_speech=5.2)
+    world.player.bot_said("Vous êtes toujours là ?", 9.0)
+    assert isinstance(world.player.decide(9.0), Wait)
+    world.player.bot_started(9.2)
+    assert isinstance(world.player.decide(9.3), Wait)
+    world.player.bot_finished(11.0, last_speech=10.2)
+    assert isinstance(world.player.decide(11.0), Do)
+
+
+def test_words_that_are_never_heard_do_not_stop_the_call() -> None:
+    world = World("turns: [{say: un}]", [])
+    world.speak("bonjour")
+    world.player.bot_said("…", world.now)
+    assert isinstance(world.player.decide(world.now + 1), Wait)
+    assert isinstance(world.player.decide(world.now + 3), Do)
+
+
 def test_a_silent_bot_is_given_up() -> None:
     world = World("turns: [{say: un}]", ["bonjour"])
     end = world.play()
