@@ -19,8 +19,8 @@ from bot.events import CallEvent
 from bot.lag import LoopLag
 from bot.logs import configure_logs
 from bot.operator import Operator, load_operator
-from bot.pipeline.listening import SAMPLE_RATE
 from bot.pipeline.speaking import prewarm
+from bot.pipeline.voice_activity import SAMPLE_RATE
 from bot.record.journal import CallJournal
 from bot.record.migrations import upgrade
 from bot.record.reader import RecordReader

@@ -20,8 +20,9 @@ from bot.events import TurnTimed
 from bot.french.sentences import sentences
 from bot.models import Expectation, InputMode, Say
 from bot.pipeline.frames import SayFrame
-from bot.pipeline.listening import SAMPLE_RATE, Listener
+from bot.pipeline.listening import Listener
 from bot.pipeline.speaking import Playback, Speaker
+from bot.pipeline.voice_activity import SAMPLE_RATE
 from bot.ports import Transcriber, Voice
 
 log = structlog.get_logger(__name__)

@@ -1,7 +1,7 @@
 """The caller's side of a call: voice activity, recognition and the floor, as one pipecat processor.
 
-Audio comes in 20 ms frames (int16 mono, 16 kHz). Silero hears speech, :class:`~bot.conversation.turns.TurnTaker`
-decides, the shared recogniser decodes off the event loop.
+Audio comes in 20 ms frames (int16 mono, 16 kHz). :class:`~bot.pipeline.voice_activity.LineVad` hears speech,
+:class:`~bot.conversation.turns.TurnTaker` decides, the shared recogniser decodes off the event loop.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 import structlog
-from pipecat.audio.vad.silero import SileroVADAnalyzer
-from pipecat.audio.vad.vad_analyzer import VADParams, VADState
+from pipecat.audio.vad.vad_analyzer import VADState
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
@@ -34,29 +33,17 @@ from bot.errors import RecognitionError
 from bot.french.digits import digits_hint
 from bot.french.prompts import OPEN_PROMPT, YES_NO_PROMPT
 from bot.models import Expectation, ExpectKind, Pcm, RecognitionHint
+from bot.pipeline.voice_activity import SAMPLE_RATE, LineVad
 from bot.ports import Transcriber
 
 log = structlog.get_logger(__name__)
 
-SAMPLE_RATE = 16_000
 _PRE_ROLL_MS = 400
 """Audio kept from before speech was confirmed: Silero confirms late, and "oui" lasts half a second."""
 _TICK_S = 0.04
 _SHORT_S = 1.2
 """An answer to a yes/no question up to this long, pauses included, is one word; on a longer one the prompt for that
 word would be heard instead of what was said."""
-
-
-def _quick_vad() -> SileroVADAnalyzer:
-    """Silero set for a telephone: its defaults miss a "oui", which lasts a fifth to half of a second.
-
-    At a confidence of 0.5 five of fifteen such words in three voices went unheard on an 8 kHz line, at 0.3 none, and
-    a cough still does not count as speech. What is let in wrongly is thrown out when it is read.
-    """
-    params = VADParams(confidence=0.3, start_secs=0.06, stop_secs=0.2, min_volume=0.3)
-    analyzer = SileroVADAnalyzer(params=params)
-    analyzer.set_sample_rate(SAMPLE_RATE)
-    return analyzer
 
 
 class Listener(FrameProcessor):
@@ -94,7 +81,7 @@ class Listener(FrameProcessor):
         self._on_key = on_key
         self._on_tick = on_tick
         self._taker = TurnTaker()
-        self._vad = _quick_vad()
+        self._vad = LineVad()
         self._vad_state = VADState.QUIET
         self._pre_roll: deque[Pcm] = deque(maxlen=_PRE_ROLL_MS // 20)
         self._utterance: list[Pcm] = []
@@ -125,9 +112,11 @@ class Listener(FrameProcessor):
             case StartFrame():
                 self._ticker = self.create_task(self._tick_forever(), name="listener-tick")
             case BotStartedSpeakingFrame():
+                self._vad.bot_audible = True
                 self._taker.bot_started(self._now())
                 self._on_floor(True)
             case BotStoppedSpeakingFrame():
+                self._vad.bot_audible = False
                 self._taker.bot_stopped(self._now())
                 self._floor_if_free()
             case EndFrame() | CancelFrame():
