@@ -36,7 +36,7 @@ unit:
 
 dialogue:        ## Rasa's own checks, and the tests that run in Rasa's environment
 	ops/rasa.sh data validate --config config.yml --domain dialogues/domain --data dialogues --fail-on-warnings
-	PYTHONPATH=. .venv-rasa/bin/python -m pytest -q -c tests/dialogue/pytest.ini tests/dialogue
+	PYTHONPATH=. .venv-rasa/bin/python -m pytest -q -c tests/dialogue/pytest.ini --rootdir=. tests/dialogue
 
 e2e:             ## everything together: Rasa, Whisper, voices, PostgreSQL, Chromium, the scripts
 	$(py)/pytest -q tests/e2e

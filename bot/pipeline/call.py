@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 _GOODBYE_LIMIT_S = 60.0
 """The longest the last words may take to be played before the call is ended all the same."""
+_ANSWER_WITHIN_MS = 10_000
+"""Longer than the dialogue may take for a turn."""
 _DEAF_AFTER = 25
 """Pipeline errors, one for each frame of 20 ms, before the call is taken for broken: half a second."""
 
@@ -112,6 +114,7 @@ class VoiceCall:
 
     async def press(self, keys: str) -> None:
         """Keys from the telephone or the page: who keys an answer does not want to hear the question out."""
+        self._turn = None
         if self._listener.bot_audible and self.conversation.means(keys[:1]):
             await self._interrupt()
             self._begin_reply()
@@ -182,6 +185,8 @@ class VoiceCall:
             return
         (end, decided, decode_ms), self._turn = self._turn, None
         now = self._clock.now_ms()
+        if now - decided > _ANSWER_WITHIN_MS:
+            return  # what plays now answers something else
         self.conversation.note(
             TurnTimed(
                 now,

@@ -132,16 +132,6 @@ async def test_a_number_heard_in_figures_with_its_check_digit_needs_no_read_back
         assert call.dialogue.received[-1] == '/inform_number{"number": "12345674"}'
 
 
-async def test_a_number_that_could_be_another_is_read_back_by_pairs() -> None:
-    async with Call(ScriptedDialogue({"ma facture": ASK_NUMBER})) as call:
-        await call.says("Ma facture")
-        await call.says("douze trente-quatre cinquante-six soixante-quatorze")
-        assert call.last == "J'ai noté le 12 34 56 74. C'est bien cela ?"
-        assert call.conversation.expectation.kind is ExpectKind.YES_NO
-        await call.says("oui")
-        assert call.dialogue.received[-1] == '/inform_number{"number": "12345674"}'
-
-
 async def test_a_read_back_can_be_corrected() -> None:
     async with Call(ScriptedDialogue({"ma facture": ASK_POSTCODE})) as call:
         await call.says("Ma facture")
