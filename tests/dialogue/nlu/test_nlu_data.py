@@ -53,8 +53,6 @@ def test_held_out_sentences_are_not_trained_on(trained: list[Sentence]) -> None:
     known = {_plain(one.text) for one in trained}
     for path in (HELD_OUT, DEVELOPMENT):
         assert not [one.text for one in sentences(path) if _plain(one.text) in known]
-    # Nor as recognised, unless the recogniser heard a common short word in both.
-    assert not [one.text for one in read_heard() if len(one.text.split()) > 3 and one.text in known]
 
 
 def test_held_out_set_is_large_enough() -> None:
