@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class Series:
     name: str
     voice_to_voice: tuple[int, ...]
     missing: int
+    calls: tuple[str, ...]
 
     def percentile(self, share: float) -> float:
         """Milliseconds."""
@@ -89,21 +90,25 @@ async def series(name: str, server: Server, calls: int, voices: Voices, *, at_on
     """``calls`` calls, ``at_once`` at a time."""
     gate = asyncio.Semaphore(at_once)
 
-    async def one(index: int) -> list[int | None]:
+    async def one(index: int) -> tuple[list[int | None], str]:
         async with gate:
-            answers, _ = await place(server, CALLS[index % len(CALLS)], VOICES[index % len(VOICES)], voices)
-            return answers
+            return await place(server, CALLS[index % len(CALLS)], VOICES[index % len(VOICES)], voices)
 
-    answers = [answer for part in await asyncio.gather(*(one(i) for i in range(calls))) for answer in part]
-    return Series(name, tuple(a for a in answers if a is not None), sum(a is None for a in answers))
+    placed = await asyncio.gather(*(one(index) for index in range(calls)))
+    answers = [answer for part, _ in placed for answer in part]
+    return Series(
+        name,
+        tuple(answer for answer in answers if answer is not None),
+        answers.count(None),
+        tuple(call_id for _, call_id in placed),
+    )
 
 
-async def parts(server: Server, voices: Voices) -> dict[str, list[int]]:
-    """What our answer times are made of, from the bot's own clock: one call of each kind."""
+async def parts(server: Server, calls: Sequence[str]) -> dict[str, list[int]]:
+    """What our answer times are made of, from the bot's own clock."""
     found: dict[str, list[int]] = {}
-    for index, says in enumerate(CALLS):
-        _, call_id = await place(server, says, VOICES[index % len(VOICES)], voices)
-        record: dict[str, Any] = await fetch_record(server, call_id)
+    for call_id in calls:
+        record: dict[str, Any] = dict(await fetch_record(server, call_id))
         for event in record["events"]:
             if event["type"] == "turn_timed":
                 for key in ("endpoint_ms", "recognition_ms", "dialogue_ms", "first_audio_ms"):
@@ -147,8 +152,8 @@ async def run(calls: int, up_to: int) -> None:
                     await series("warm-up", server, 1, voices)
                 first = await series("stock pipecat", plain, calls, voices)
                 second = await series("Décroche", ours, calls, voices)
-            makeup = await parts(ours, voices)
-            ladder = await _ladder(ours, voices, up_to)
+            makeup = await parts(ours, second.calls)
+            ladder = [replace(second, name="1"), *await _ladder(ours, voices, up_to)]
         finally:
             await stack.stop()
     _report(first, second, makeup, ladder)
@@ -156,8 +161,8 @@ async def run(calls: int, up_to: int) -> None:
 
 async def _ladder(server: Server, voices: Voices, up_to: int) -> list[Series]:
     steps = []
-    for at_once in range(1, up_to + 1):
-        steps.append(await series(str(at_once), server, max(3, at_once * 2), voices, at_once=at_once))
+    for at_once in range(2, up_to + 1):
+        steps.append(await series(str(at_once), server, at_once * 2, voices, at_once=at_once))
         if not steps[-1].percentile(95) <= LIMIT_MS:
             break
     return steps
