@@ -31,7 +31,7 @@ async def test_rasa_killed_in_mid_call(breakable: Stack) -> None:
     assert [event["code"] for event in record["events"] if event["type"] == "fault"] == ["dialogue.failed"]
     heard = [turn["heard"] for turn in record["turns"]]
     assert heard == ["bonjour ma facture a augmenté", "75011"], "what the caller said is kept"
-    assert record["handoff"]["reason"] == "fault"
+    assert record["handoff"]["handoff"]["reason"] == "fault"
 
 
 async def test_the_action_server_killed_in_mid_call(breakable: Stack) -> None:
