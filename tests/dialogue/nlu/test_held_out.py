@@ -18,12 +18,13 @@ from bench.nlu import (
     taken_for_else,
 )
 
-# Floors: what was measured (docs/nlu.md) less two standard errors of a share of that many sentences, so that a
-# change of model that is no worse passes, and one that is worse does not.
-TYPED_FLOOR = 0.91
-LINE_FLOOR = 0.72
-TYPED_TAKEN_FOR_ELSE = 0.10
-LINE_TAKEN_FOR_ELSE = 0.18
+# Measured (docs/nlu.md) less two standard errors of a share of that many sentences: a model that is no worse
+# passes, one that is worse does not. Typed is at the goal of 92 %; the line is not at its 85 %, nor are the
+# cancellations at 1 in 50.
+TYPED_FLOOR = 0.915
+LINE_FLOOR = 0.725
+TAKEN_FOR_ELSE_TYPED = {CANCELLATION: 0.10, HUMAN: 0.04}
+TAKEN_FOR_ELSE_LINE = {CANCELLATION: 0.18, HUMAN: 0.14}
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +54,8 @@ def test_sentences_through_the_telephone_are_understood(line: list[Understood]) 
 def test_a_cancellation_or_human_request_is_not_taken_for_something_else(
     typed: list[Understood], line: list[Understood], intents: frozenset[str]
 ) -> None:
-    assert taken_for_else(typed, intents).value <= TYPED_TAKEN_FOR_ELSE, _wrong(typed, intents)
-    assert taken_for_else(line, intents).value <= LINE_TAKEN_FOR_ELSE, taken_for_else(line, intents)
+    assert taken_for_else(typed, intents).value <= TAKEN_FOR_ELSE_TYPED[intents], _wrong(typed, intents)
+    assert taken_for_else(line, intents).value <= TAKEN_FOR_ELSE_LINE[intents], _wrong(line, intents)
 
 
 def test_no_intent_is_lost(typed: list[Understood]) -> None:
