@@ -10,8 +10,8 @@ import re
 
 from bot.models import Expectation, ExpectKind
 
-COMPLETE_MS = 250
-"""The answer is whole and of the kind asked for: only the pause that made us decode it."""
+COMPLETE_MS = 450
+"""The answer is whole and of the kind asked for; "oui, ça remarche" has a comma in it."""
 OPEN_MS = 700
 """A request in the caller's words. Published figures for plain silence: about 5 % of pauses cut at
 1000 ms; a decoded text that does not end in the air lets us wait less."""

@@ -121,7 +121,7 @@ class TurnTaker:
         """The voice detector confirmed a pause: decode what was said so far."""
         if self._state is not _State.SPEAKING:
             return []
-        self._ended = now - self.policy.vad_stop_ms
+        self._ended = max(self._started, now - self.policy.vad_stop_ms)
         if self._background():
             return self._discard()
         self._state = _State.PAUSED

@@ -22,7 +22,7 @@ IN_SOUND = (
     "barge_in",
     "cough_and_murmur",
     "silence_then_speaks",
-    "box_no_signal_reboot",  # step by step, at the box
+    "short_yes",
     "browser_cancel_offer_accepted",  # WebRTC
     "human_at_once",
 )
