@@ -86,7 +86,7 @@ class Mouth(Protocol):
         ...
 
     async def end(self) -> None:
-        """End the call when everything has been said."""
+        """End the call when everything has been said; returns then, or when the caller does not hear it out."""
         ...
 
 
@@ -448,10 +448,10 @@ class Conversation:
         self.ended = True
         self._expect(Expectation(ExpectKind.NOTHING))
         self.outcome = outcome_of(self._events, hung_up_as=self._hung_up_as)
-        self.note(CallEnded(self.clock.now_ms(), self.turn, self.outcome, by))
         if by == "bot":
             await self.mouth.end()
-        else:
+        self.note(CallEnded(self.clock.now_ms(), self.turn, self.outcome, by))
+        if by == "caller":
             await self._tell_dialogue_it_ended()
 
     async def _tell_dialogue_it_ended(self) -> None:

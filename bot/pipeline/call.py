@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -51,6 +52,7 @@ class VoiceCall:
     ) -> None:
         self._clock = clock
         self._connected = asyncio.Event()
+        self._media_over = asyncio.Event()
         transport.add_event_handler("on_client_connected", self._on_connected)
         self._reply: list[Say] = []
         self._unplayed = 0
@@ -89,6 +91,7 @@ class VoiceCall:
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(self._worker)
         media = asyncio.create_task(runner.run(), name=f"media:{call_id}")
+        media.add_done_callback(lambda _: self._media_over.set())
         await self._until_connected(media)
         self._clock.restart()
         talk = asyncio.create_task(self.conversation.run(), name=f"conversation:{call_id}")
@@ -140,6 +143,8 @@ class VoiceCall:
     async def end(self) -> None:
         """See :class:`bot.conversation.conversation.Mouth`: the goodbye is played to its end first."""
         await self._worker.queue_frame(EndFrame())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._media_over.wait(), _GOODBYE_LIMIT_S)
 
     # --- from the listener
 
