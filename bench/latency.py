@@ -83,7 +83,7 @@ async def place(
         await call.run()
     bot = bot_as_heard(call.tape.bot, telephone=True)
     measured = await asyncio.to_thread(timings, call.acts, call.tape.caller, bot, RATE)
-    return [timing.voice_to_voice_ms for timing in measured], door.call_id
+    return [timing.voice_to_voice for timing in measured], door.call_id
 
 
 async def series(name: str, server: Server, calls: int, voices: Voices, *, at_once: int = 1) -> Series:

@@ -42,8 +42,9 @@ def patience_ms(expectation: Expectation, text: str, *, complete: bool) -> int:
     """
     if complete:
         return COMPLETE_MS
-    if expectation.kind in (ExpectKind.DIGITS, ExpectKind.DATE):
-        return DICTATION_MS
+    dictating = expectation.kind is ExpectKind.DATE or any(char.isdigit() for char in text)
+    if expectation.kind in (ExpectKind.DIGITS, ExpectKind.DATE) and dictating:
+        return DICTATION_MS  # "je ne l'ai pas sous la main" is no dictation: the recogniser writes figures
     if ends_in_the_air(text) or text.rstrip().endswith(("...", "…", ",")):
         return UNFINISHED_MS
     return ROUNDED_OFF_MS if text.rstrip().endswith((".", "?", "!")) else OPEN_MS
