@@ -279,11 +279,11 @@ class Conversation:
                 await self._answer(item)
             except DecrocheError as err:
                 self._fault("dialogue", err)
-                await self._to_person(HandoffStep(reason="fault", skill="general"), explained=True)
+                await self._give_up(self.operator.phrases.fault_dialogue)
             except Exception:  # a bug in one turn must not leave the caller in silence
                 log.exception("turn failed", call_id=self.call_id)
                 self._fault("dialogue", DecrocheError("unexpected"))
-                await self._to_person(HandoffStep(reason="fault", skill="general"), explained=True)
+                await self._give_up(self.operator.phrases.fault_dialogue)
             finally:
                 self._answered()
             if not self.ended and self._inbox.empty():
@@ -300,7 +300,8 @@ class Conversation:
                 await self._answer_turn(item)
             case _Keyed():
                 self._ladder.answered()
-                self._note_caller(_HIDDEN if item.secret else item.text, item.text, "keypad", item.secret)
+                now = self.clock.now_ms()
+                self._note_caller(item.text, item.text, InputMode.KEYPAD, 1.0, now, now, secret=item.secret)
                 await self._send(item.message, mode="keypad", raw=item.text)
             case _Silence(step):
                 await self._answer_silence(step)
@@ -308,22 +309,22 @@ class Conversation:
                 await self._answer_unheard(code)
             case _Broken(stage, code):
                 self.note(Fault(self.clock.now_ms(), self.turn, stage, code))
-                await self._to_person(HandoffStep(reason="fault", skill="general"), explained=False)
+                await self._give_up()
             case _HungUp():
                 await self._leave(by="caller")
 
     async def _answer_turn(self, item: CallerTurn) -> None:
         raw = item.recognition.text
         reading = self.interpreter.interpret(item.recognition, self.clock.wall().date())
-        secret = isinstance(reading, Message) and reading.secret
-        text = reading.text if isinstance(reading, Message) else raw
-        self.turn += 1
-        self.note(
-            CallerSaid(
-                self.clock.now_ms(), self.turn, _HIDDEN if secret else raw, _HIDDEN if secret else text,
-                item.mode.value, round(item.recognition.confidence, 3), item.started_ms, item.ended_ms, secret,
-            )
-        )  # fmt: skip
+        self._note_caller(
+            raw,
+            reading.text if isinstance(reading, Message) else raw,
+            item.mode,
+            item.recognition.confidence,
+            item.started_ms,
+            item.ended_ms,
+            secret=isinstance(reading, Message) and reading.secret,
+        )
         match reading:
             case Message(message=message):
                 if not message:
@@ -362,7 +363,7 @@ class Conversation:
         if self._unheard == 1:
             await self._say_phrase(self.operator.phrases.fault_recognition)
             return
-        await self._to_person(HandoffStep(reason="fault", skill="general"), explained=False)
+        await self._give_up()
 
     async def _send(
         self, message: str, *, mode: str, raw: str, confidence: float = 1.0,
@@ -389,7 +390,7 @@ class Conversation:
         if not quiet:
             await self._note_understanding()
         if reply.handoff:
-            await self._to_person(reply.handoff, explained=bool(reply.says), noted=True)
+            await self._to_person(reply.handoff.reason)
         elif reply.hang_up:
             self._hung_up_as = reply.hang_up.outcome
             await self._leave(by="bot")
@@ -423,22 +424,22 @@ class Conversation:
             )
         )  # fmt: skip
 
-    async def _to_person(self, step: HandoffStep, *, explained: bool, noted: bool = False) -> None:
-        """Ask for a person, tell the caller, end the call.
+    async def _give_up(self, sentence: str = "") -> None:
+        """Ask for a person because we failed. ``sentence``: said first."""
+        self._note_step(HandoffStep(reason="fault", skill="general"))
+        if sentence:
+            await self._say_phrase(sentence)
+        await self._to_person("fault")
 
-        ``explained``: the caller already heard why.
-        """
-        if not noted:
-            self._note_step(step)
+    async def _to_person(self, reason: str) -> None:
+        """A person was asked for: tell the caller, end the call."""
         phrases = self.operator.phrases
-        if step.reason == "fault" and explained and not noted:
-            await self._say_phrase(phrases.fault_dialogue)
         now = self.clock.wall()
         if self.operator.hours.is_open(now):
             await self._say_phrase(phrases.handoff_wait)
         else:
             due = self.operator.hours.next_open(now)
-            self.note(CallbackPromised(self.clock.now_ms(), self.turn, step.reason, due.isoformat()))
+            self.note(CallbackPromised(self.clock.now_ms(), self.turn, reason, due.isoformat()))
             await self._say_phrase(phrases.handoff_closed)
         await self._leave(by="bot")
 
@@ -497,10 +498,25 @@ class Conversation:
         else:
             self._put(_Keyed(number_message(keyed.digits), keyed.digits, asked.secret))
 
-    def _note_caller(self, raw: str, text: str, mode: str, secret: bool) -> None:
+    def _note_caller(
+        self,
+        raw: str,
+        text: str,
+        mode: InputMode,
+        confidence: float,
+        started: int,
+        ended: int,
+        *,
+        secret: bool,
+    ) -> None:
+        """Begin the next turn with what the caller said or keyed."""
         self.turn += 1
+        if secret:
+            raw = text = _HIDDEN
         now = self.clock.now_ms()
-        self.note(CallerSaid(now, self.turn, raw, _HIDDEN if secret else text, mode, 1.0, now, now, secret))
+        self.note(
+            CallerSaid(now, self.turn, raw, text, mode.value, round(confidence, 3), started, ended, secret)
+        )
 
     def _note_step(self, step: Step) -> None:
         now = self.clock.now_ms()
