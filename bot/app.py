@@ -19,7 +19,7 @@ from bot.events import CallEvent
 from bot.lag import LoopLag
 from bot.logs import configure_logs
 from bot.operator import Operator, load_operator
-from bot.pipeline.speaking import prewarm
+from bot.pipeline.speaking import spoken_sentences
 from bot.pipeline.voice_activity import SAMPLE_RATE
 from bot.record.journal import CallJournal
 from bot.record.migrations import upgrade
@@ -81,7 +81,8 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
             ),
         )
         stack.push_async_callback(voice.close)
-        await prewarm(voice, operator.phrases.fixed(), SAMPLE_RATE)
+        phrases = (spoken for text in operator.phrases.fixed() for _, spoken in spoken_sentences(text))
+        await voice.prewarm(phrases, SAMPLE_RATE)
 
         url = settings.resolved_database_url()
         await asyncio.to_thread(upgrade, url)

@@ -33,7 +33,7 @@ from bot.errors import RecognitionError
 from bot.french.digits import digits_hint
 from bot.french.prompts import OPEN_PROMPT, YES_NO_PROMPT
 from bot.models import Expectation, ExpectKind, Pcm, RecognitionHint
-from bot.pipeline.voice_activity import SAMPLE_RATE, LineVad
+from bot.pipeline.voice_activity import SAMPLE_RATE, LineVad, power_dbfs
 from bot.ports import Transcriber
 
 log = structlog.get_logger(__name__)
@@ -85,7 +85,8 @@ class Listener(FrameProcessor):
         self._vad_state = VADState.QUIET
         self._pre_roll: deque[Pcm] = deque(maxlen=_PRE_ROLL_MS // 20)
         self._utterance: list[Pcm] = []
-        self._voiced_energy: list[float] = []
+        self._voiced_power = 0.0
+        self._voiced_frames = 0
         self._decode: asyncio.Task[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._last_decode_ms = 0
@@ -140,10 +141,11 @@ class Listener(FrameProcessor):
         if self._taker.caller_speaking or state is not VADState.QUIET:
             if not self._utterance:
                 self._utterance = list(self._pre_roll)
-                self._voiced_energy = []
+                self._voiced_power, self._voiced_frames = 0.0, 0
             self._utterance.append(pcm)
             if state in (VADState.SPEAKING, VADState.STARTING):
-                self._voiced_energy.append(float(np.mean(np.square(pcm, dtype=np.float64))))
+                self._voiced_power += float(np.mean(np.square(pcm, dtype=np.float64)))
+                self._voiced_frames += 1
         elif self._utterance:
             self._utterance = []  # a start that Silero took back
         self._pre_roll.append(pcm)
@@ -163,9 +165,7 @@ class Listener(FrameProcessor):
 
     def _level_db(self) -> float | None:
         """Level of the voiced frames of this turn, dBFS; None before there are any."""
-        if not self._voiced_energy:
-            return None
-        return float(10 * np.log10(max(float(np.mean(self._voiced_energy)), 1e-3) / 32768.0**2))
+        return power_dbfs(self._voiced_power / self._voiced_frames) if self._voiced_frames else None
 
     async def _tick_forever(self) -> None:
         """A muted browser sends no audio: time must pass all the same."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,11 @@ from bot.pipeline.frames import SayFrame, SentenceFrame
 from bot.ports import Voice
 
 log = structlog.get_logger(__name__)
+
+
+def spoken_sentences(text: str) -> list[tuple[str, str]]:
+    """Each sentence of ``text`` as it is written and as the voice is given it; its audio is cached under the latter."""
+    return [(sentence, verbalise(sentence)) for sentence in sentences(text)]
 
 
 class Speaker(FrameProcessor):
@@ -53,11 +58,10 @@ class Speaker(FrameProcessor):
         await self.push_frame(TTSStartedFrame())
         first: Say | None = frame.say
         try:
-            for sentence in sentences(frame.say.text):
+            for sentence, spoken in spoken_sentences(frame.say.text):
                 mark = SentenceFrame(sentence, say=first)
                 first = None
                 await self.push_frame(mark)
-                spoken = verbalise(sentence)
                 async for chunk in self._voice.speak(
                     spoken, sample_rate=self._rate, cacheable=not frame.say.private
                 ):
@@ -125,15 +129,3 @@ class Playback(FrameProcessor):
         with the next one."""
         parts = [SpokenPart(m.text, played, m.total_ms[0]) for m, played in self._parts]
         return [replace(part, played_ms=part.total_ms) for part in parts[:-1]] + parts[-1:]
-
-
-async def prewarm(voice: Voice, texts: Iterable[str], sample_rate: int) -> None:
-    """Have the audio of these ready before a call needs it, cut and verbalised exactly as :class:`Speaker` does.
-
-    Raises:
-        VoiceError: the voice cannot say one of them.
-    """
-    for text in texts:
-        for sentence in sentences(text):
-            async for _ in voice.speak(verbalise(sentence), sample_rate=sample_rate, cacheable=True):
-                pass

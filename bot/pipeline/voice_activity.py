@@ -23,6 +23,11 @@ _QUIETEST_DBFS = -45.0
 """Under this it is no caller, however quiet the line."""
 
 
+def power_dbfs(power: float) -> float:
+    """Level of int16 samples of this mean square, dBFS; digital silence is −120."""
+    return 10 * float(np.log10(max(power, 1e-3) / 32768.0**2))
+
+
 class NoiseFloor:
     """The line's background: the level that a tenth of the last seconds stayed under. dBFS, one value a window."""
 
@@ -53,5 +58,5 @@ class LineVad(SileroVADAnalyzer):
         """See pipecat: 0–1 for one window of int16 samples."""
         confidence = float(np.ravel(super().voice_confidence(buffer))[0])
         power = float(np.mean(np.square(np.frombuffer(buffer, np.int16), dtype=np.float64)))
-        loud = self._floor.is_loud(10 * float(np.log10(max(power, 1e-3) / 32768.0**2)))
+        loud = self._floor.is_loud(power_dbfs(power))
         return max(confidence, 0.5) if loud and not self.bot_audible else confidence
