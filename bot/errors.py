@@ -15,6 +15,9 @@ the French sentence the caller hears (``operator.yml``, ``phrases``).
     ├── StoreError                store.failed
     │   └── StoreRejectedError    store.rejected
     ├── TransportError            transport.failed
+    ├── LineError                 line.failed
+    │   ├── CallerGoneError       line.caller_gone
+    │   └── AgentGoneError        line.agent_gone
     ├── CapacityError             calls.full
     ├── AccessDeniedError         access.denied
     │   ├── UnauthenticatedError  access.unauthenticated
@@ -96,6 +99,24 @@ class TransportError(DecrocheError):
     """A media door (browser, phone) failed."""
 
     code = "transport.failed"
+
+
+class LineError(DecrocheError):
+    """The telephone line (Asterisk) refused or did not answer an order."""
+
+    code = "line.failed"
+
+
+class CallerGoneError(LineError):
+    """The caller hung up: whatever was being done for them is over, and every leg of it has been ended."""
+
+    code = "line.caller_gone"
+
+
+class AgentGoneError(LineError):
+    """The agent's leg ended before it was joined to the caller."""
+
+    code = "line.agent_gone"
 
 
 class CapacityError(DecrocheError):

@@ -132,6 +132,37 @@ class HandoffRequested(CallEvent):
 
 
 @dataclass(frozen=True)
+class SiteRung(CallEvent):
+    """A site was rung for this call. ``result``: answered | busy | no_answer | declined | failed. ```ring_ms```: how long.
+
+    ``declined`` and ``no_answer`` are also said of an agent who picked up and refused, or pressed nothing.
+    """
+
+    type: ClassVar[str] = "site_rung"
+    site: str
+    result: str
+    ring_ms: int
+
+
+@dataclass(frozen=True)
+class AgentJoined(CallEvent):
+    """An agent and the caller were put together. ``waited_ms``: since the caller was put on hold."""
+
+    type: ClassVar[str] = "agent_joined"
+    site: str
+    waited_ms: int
+
+
+@dataclass(frozen=True)
+class AgentLeft(CallEvent):
+    """The agent left, the caller stayed. ``talked_ms``: since they were put together."""
+
+    type: ClassVar[str] = "agent_left"
+    site: str
+    talked_ms: int
+
+
+@dataclass(frozen=True)
 class CallbackPromised(CallEvent):
     """The subscriber will be called back. ``due_at``: ISO 8601 with offset; empty: as soon as open."""
 

@@ -156,13 +156,18 @@ class CallRequest:
     """A call arriving at a door.
 
     ``caller_number``: E.164 or empty. ``call_id``: a UUID given by the door, or empty for a new one.
-    ``now``: the time the caller rehearses at (aware), None for the real one.
+    ``now``: the time the caller rehearses at (aware), None for the real one. ``user_to_user``: what came with the
+    call in ``User-to-User`` (RFC 7433), decoded, or empty. ``resumes``: the id of a call of the same caller that a
+    failure cut: its dialogue goes on. ``callback``: the id of the callback this call keeps (we rang them), or empty.
     """
 
     channel: Channel
     caller_number: str = ""
     call_id: str = ""
     now: datetime | None = None
+    user_to_user: str = ""
+    resumes: str = ""
+    callback: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,3 +193,21 @@ class HungUp:
 
 CallerControl = KeysPressed | Muted | HungUp
 """What a caller does at a door besides speaking."""
+
+
+@dataclass(frozen=True)
+class SiteLine:
+    """Where the agents of a site are rung. ``site``: its id. ``address``: a SIP URI, or an Asterisk endpoint's name."""
+
+    site: str
+    address: str
+
+
+class RingResult(StrEnum):
+    """How ringing somebody ended."""
+
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    FAILED = "failed"  # dead trunk, no common codec, unknown address: nobody was rung

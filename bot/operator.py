@@ -28,6 +28,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
+E164 = Annotated[str, Field(pattern=r"^\+[1-9]\d{5,14}$")]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -126,6 +127,22 @@ class Site(_Section):
     timezone: TimeZone
     skills: tuple[Skill, ...] = Field(min_length=1)
     weight: int = Field(ge=0, le=100)
+    sip: str = Field(pattern=r"^sips?:[^\s@]+@[^\s@]+$")
+
+
+class Telephony(_Section):
+    """The telephone line. Numbers are E.164."""
+
+    number: E164
+    """Ours: shown to whoever we ring."""
+    fallback: E164
+    """Rung by Asterisk itself when no bot is there."""
+    ring_s: float = Field(gt=0, le=120)
+    """How long a site is rung."""
+    accept_s: float = Field(gt=0, le=60)
+    """How long an agent has to press 1, once the whisper is over."""
+    news_s: float = Field(ge=5, le=120)
+    """A caller on hold hears from us this often."""
 
 
 class Phrases(_Section):
@@ -160,6 +177,7 @@ class Operator(_Section):
     policy: Policy
     offers: tuple[Offer, ...]
     sites: tuple[Site, ...] = Field(min_length=1)
+    telephony: Telephony
     phrases: Phrases
 
     @model_validator(mode="after")

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bot.events import CallEvent
-from bot.models import Pcm, Recognition, RecognitionHint, SpeechChunk, Understanding
+from bot.models import (
+    Pcm,
+    Recognition,
+    RecognitionHint,
+    RingResult,
+    SiteLine,
+    SpeechChunk,
+    Understanding,
+)
 
 
 class Transcriber(Protocol):
@@ -84,4 +92,98 @@ class Journal(Protocol):
 
     def append(self, call_id: str, event: CallEvent) -> None:
         """Keep one event, never blocking and never raising: what cannot be stored now is spooled."""
+        ...
+
+
+class CallControl(Protocol):
+    """The legs under one call: the caller's, the bot's, and an agent's when one is rung.
+
+    The bot is in one place at a time: with the caller, with the agent (the whisper), or aside. A caller on hold hears
+    music. When the caller hangs up, every leg is ended at once and whatever is being awaited here raises
+    ``CallerGoneError``. Every method has a time limit of its own and raises ``LineError`` when the line does not obey.
+    """
+
+    async def hold(self) -> None:
+        """The caller hears music; the bot is aside. No effect when on hold already."""
+        ...
+
+    async def ring(self, line: SiteLine, *, token: str, ring_s: float) -> RingResult:
+        """Ring a site's agent; returns when somebody answered, or why not. The caller stays where they are.
+
+        ``token``: the signed reference that travels in ``User-to-User``. ``ring_s``: seconds to ring at most.
+        Cancelling the awaiting task stops the ringing.
+
+        Raises:
+            CallerGoneError: the caller hung up meanwhile.
+        """
+        ...
+
+    async def whisper(self) -> None:
+        """Put the bot with the agent, alone: what it says from now on, only the agent hears.
+
+        Raises:
+            AgentGoneError: the agent hung up.
+            CallerGoneError: the caller hung up.
+        """
+        ...
+
+    async def agent_key(self, *, within_s: float) -> str:
+        """The next key the agent presses; empty when none comes in time.
+
+        Raises:
+            AgentGoneError: the agent hung up.
+            CallerGoneError: the caller hung up.
+        """
+        ...
+
+    async def join(self) -> None:
+        """Put the agent and the caller together; the bot is aside.
+
+        Raises:
+            AgentGoneError: the agent hung up before.
+            CallerGoneError: the caller hung up before.
+        """
+        ...
+
+    async def agent_left(self) -> None:
+        """Return when the agent's leg has ended; at once when there is none. The caller then hears music.
+
+        Raises:
+            CallerGoneError: the caller hung up first.
+        """
+        ...
+
+    async def drop_agent(self) -> None:
+        """End the agent's leg, if there is one."""
+        ...
+
+    async def take_back(self) -> None:
+        """The caller is with the bot again, off hold. A ringing agent goes on being rung.
+
+        Raises:
+            CallerGoneError: the caller hung up.
+        """
+        ...
+
+    async def hang_up(self) -> None:
+        """End every leg of this call. Never raises."""
+        ...
+
+
+class Telephone(Protocol):
+    """The line to the outside."""
+
+    @property
+    def up(self) -> bool:
+        """Whether orders can be given now."""
+        ...
+
+    async def dial(self, number: str, *, ring_s: float, callback: str) -> RingResult:
+        """Ring a subscriber (E.164) through the trunk; when they answer, the bot is with them as on any call.
+
+        ``callback``: the id of the callback that is kept so; the call's ``CallRequest`` carries it.
+
+        Raises:
+            LineError: the line is down.
+        """
         ...
