@@ -133,7 +133,9 @@ class HandoffRequested(CallEvent):
 
 @dataclass(frozen=True)
 class SiteRung(CallEvent):
-    """A site was rung for this call. ``result``: answered | busy | no_answer | declined | failed. ```ring_ms```: how long.
+    """A site was rung for this call. ``result``: answered | busy | no_answer | declined | failed.
+
+    ``ring_ms``: how long.
 
     ``declined`` and ``no_answer`` are also said of an agent who picked up and refused, or pressed nothing.
     """
