@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from bot.events import CallEvent
 from bot.models import (
+    CallRequest,
     Pcm,
     Recognition,
     RecognitionHint,
@@ -187,3 +188,11 @@ class Telephone(Protocol):
             LineError: the line is down.
         """
         ...
+
+
+@dataclass(frozen=True)
+class ClaimedCall:
+    """A call of the telephone line whose media has just reached a door: what it is, and the legs under it."""
+
+    request: CallRequest
+    control: CallControl
