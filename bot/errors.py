@@ -23,7 +23,8 @@ the French sentence the caller hears (``operator.yml``, ``phrases``).
     │   ├── UnauthenticatedError  access.unauthenticated
     │   └── RateLimitedError      access.rate
     └── InputError                input.invalid
-        └── NotFoundError         input.not_found
+        ├── NotFoundError         input.not_found
+        └── NumberRefusedError    input.number
 """
 
 from __future__ import annotations
@@ -135,6 +136,20 @@ class NotFoundError(InputError):
     """What was asked for does not exist."""
 
     code = "input.not_found"
+
+
+class NumberRefusedError(InputError):
+    """A telephone number that is not rung.
+
+    ``reason``: ``malformed`` | ``unknown`` | ``short`` | ``premium`` | ``foreign`` | ``not_listed``. The message never
+    holds the number.
+    """
+
+    code = "input.number"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class AccessDeniedError(DecrocheError):

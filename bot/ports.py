@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from bot.events import CallEvent
@@ -196,3 +197,35 @@ class ClaimedCall:
 
     request: CallRequest
     control: CallControl
+
+
+@dataclass(frozen=True)
+class CallbackContext:
+    """Why a subscriber is being rung back.
+
+    ``kind``: ``web`` (asked for on a page or by the operator's systems), ``promised`` (in an earlier call) or ``level2``.
+    ``reason``: the subscriber's words for a web callback, else the code of the promise. ``case_id``, ``call_id``: the
+    case and call it continues, or empty. ``subscriber``: masked name (``Mme D.``) or empty; whoever answers has not
+    been identified by that. ``summary``: French, what happened in the earlier call, or empty. ``requested_at``: aware.
+    """
+
+    callback_id: str
+    kind: str
+    reason: str
+    requested_at: datetime
+    case_id: str = ""
+    call_id: str = ""
+    subscriber: str = ""
+    summary: str = ""
+
+
+class Callbacks(Protocol):
+    """The calls that were promised to subscribers."""
+
+    async def context(self, callback_id: str) -> CallbackContext | None:
+        """What a call that keeps this callback should know; None: no such callback.
+
+        Raises:
+            StoreError: the record cannot be read now.
+        """
+        ...
