@@ -19,7 +19,8 @@ from bot.errors import ConfigurationError
 Skill = Literal["billing", "technical", "retention", "general"]
 Plan = Literal["essentiel", "cinema", "sport", "integral"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-_DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""As :meth:`datetime.date.weekday` counts them."""
 
 
 def _known_zone(name: str) -> str:
@@ -61,7 +62,7 @@ class Hours(_Section):
 
     def is_open(self, at: datetime) -> bool:
         """Whether people answer at ``at`` (aware, in the brand's zone)."""
-        return _DAYS[at.weekday()] in self.days and self.open <= at.time() < self.close
+        return DAYS[at.weekday()] in self.days and self.open <= at.time() < self.close
 
     def next_open(self, at: datetime) -> datetime:
         """The first opening at or after ``at`` (aware); ``at`` itself when open."""
@@ -70,7 +71,7 @@ class Hours(_Section):
         for ahead in range(8):
             day = at + timedelta(days=ahead)
             opening = datetime.combine(day.date(), self.open, tzinfo=at.tzinfo)
-            if _DAYS[day.weekday()] in self.days and opening >= at:
+            if DAYS[day.weekday()] in self.days and opening >= at:
                 return opening
         raise AssertionError("a week holds an opening: days is never empty")
 
@@ -145,6 +146,47 @@ class Telephony(_Section):
     """A caller on hold hears from us this often."""
 
 
+class CallbackRetry(_Section):
+    """When to try again after a busy line or no answer: minutes after the attempt."""
+
+    after_min: int = Field(ge=1, le=7 * 24 * 60)
+
+
+class CallbackLimits(_Section):
+    """How many callbacks may be asked for: what a stranger with a script can cost at most."""
+
+    per_address_hour: int = Field(ge=1)
+    """Tries of the page from one network address."""
+    per_number_day: int = Field(ge=1)
+    """New callbacks for one number."""
+    per_hour: int = Field(ge=1)
+    """New callbacks in all."""
+
+
+class CallbackRules(_Section):
+    """How subscribers are rung back."""
+
+    ring_hours: Hours
+    """Nobody is rung outside these, told in the subscriber's own time zone."""
+    public_holidays: bool
+    """Whether subscribers are rung on public holidays of where they live, also when they did not name that day."""
+    prefixes: tuple[Annotated[str, Field(pattern=r"^\+[1-9]\d{0,9}$")], ...] = Field(min_length=1)
+    """E.164 beginnings of the numbers that are rung; premium and shared-cost numbers never are."""
+    ring_s: float = Field(ge=5, le=120)
+    """How long a subscriber is rung."""
+    retries: tuple[CallbackRetry, ...] = Field(max_length=10)
+    """What follows each attempt that reached nobody; after the last one the callback is missed."""
+    line_retry_s: float = Field(gt=0, le=600)
+    """After a call that the line could not place, which is no attempt; doubles each time, up to 15 minutes."""
+    late_after_min: int = Field(ge=1, le=24 * 60)
+    """A first ring this long after the promised time no longer keeps the promise."""
+    give_up_after_h: int = Field(ge=1, le=14 * 24)
+    """Nobody is rung this long after the promised time."""
+    concurrent: int = Field(ge=1, le=100)
+    """Subscribers rung at the same time."""
+    limits: CallbackLimits
+
+
 class Phrases(_Section):
     """What the bot says by itself. ``{brand}`` is filled in, ``{number}`` in ``digits_read_back``."""
 
@@ -178,6 +220,7 @@ class Operator(_Section):
     offers: tuple[Offer, ...]
     sites: tuple[Site, ...] = Field(min_length=1)
     telephony: Telephony
+    callbacks: CallbackRules
     phrases: Phrases
 
     @model_validator(mode="after")

@@ -1,0 +1,1 @@
+"""Calling subscribers back: when, whom, how often, and what became of it."""
