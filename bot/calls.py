@@ -17,7 +17,7 @@ from bot.events import CallStarted
 from bot.models import CallerControl, CallRequest, Expectation, HungUp, KeysPressed, Muted
 from bot.operator import Operator
 from bot.pipeline.call import VoiceCall
-from bot.ports import Dialogue, Journal, Transcriber, Voice
+from bot.ports import CallControl, Dialogue, Journal, Transcriber, Voice
 
 log = structlog.get_logger(__name__)
 
@@ -60,10 +60,12 @@ class Calls:
         transport: BaseTransport,
         *,
         controls: AsyncIterator[CallerControl] | None = None,
+        control: CallControl | None = None,
     ) -> str:
         """Answer a voice call; it runs in a task of its own.
 
         ``controls``: keys and hang-up beside the media; without them, the caller leaves with the transport.
+        ``control``: the legs under a call of the telephone line, None elsewhere.
 
         Raises:
             CapacityError: no line is free.
@@ -77,7 +79,7 @@ class Calls:
             voice=self._voice,
             clock=clock,
             open_conversation=lambda mouth, on_idle, on_expectation: self.converse(
-                started, clock, mouth, on_idle, on_expectation
+                started, clock, mouth, on_idle, on_expectation, control
             ),
         )
         if controls is None:
@@ -112,11 +114,12 @@ class Calls:
         mouth: Mouth,
         on_idle: Callable[[], None] = lambda: None,
         on_expectation: Callable[[Expectation], None] = lambda _: None,
+        control: CallControl | None = None,
     ) -> Conversation:
         """A conversation over this process's dialogue and journal."""
         return Conversation(
             started, self._operator, self._dialogue, self._journal, clock, mouth,
-            on_idle, on_expectation,
+            on_idle, on_expectation, control,
         )  # fmt: skip
 
     @property

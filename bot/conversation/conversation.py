@@ -56,7 +56,7 @@ from bot.events import (
 )
 from bot.models import Expectation, ExpectKind, InputMode, Recognition, Say
 from bot.operator import Operator
-from bot.ports import Dialogue, Journal
+from bot.ports import CallControl, Dialogue, Journal
 
 log = structlog.get_logger(__name__)
 
@@ -149,6 +149,8 @@ class Conversation:
     on_idle: Callable[[], None] = lambda: None
     """Called when an input has been answered and the floor is the caller's."""
     on_expectation: Callable[[Expectation], None] = lambda _: None
+    control: CallControl | None = None
+    """The legs under a telephone call; None where there is nobody to put the caller through to."""
 
     interpreter: Interpreter = field(default_factory=Interpreter)
     turn: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -12,41 +13,51 @@ from fastapi import APIRouter, WebSocket
 from bot.calls import Calls
 from bot.errors import CapacityError, InputError
 from bot.models import CallRequest, Channel
-from media.telephony.asterisk import media_transport, read_start
+from bot.ports import ClaimedCall
+from media.telephony.asterisk import MediaStart, media_transport, read_start
 
 log = structlog.get_logger(__name__)
 
 CALL_VARIABLE = "DECROCHE_CALL"
 FROM_VARIABLE = "DECROCHE_FROM"
-
-
 NOW_VARIABLE = "DECROCHE_NOW"
 
+_TOKEN_MAX = 256
 
-def phone_router(calls: Calls, media_token: str, *, rehearsal: bool) -> APIRouter:
+Claim = Callable[[str], ClaimedCall | None]
+"""The call that a single-use token stands for, once; None for a token that is forged, spent or too old."""
+
+
+def _no_line(token: str) -> ClaimedCall | None:
+    return None
+
+
+def phone_router(calls: Calls, media_token: str, *, rehearsal: bool, claim: Claim = _no_line) -> APIRouter:
     """The router.
 
-    ``media_token``: shared with the telephone edge; empty: loopback peers only. ``rehearsal``: a simulated caller
-    may say what time it is.
+    ``claim``: the telephone line's calls; their media carries a token of its own, good for one connection. Simulated
+    callers come with ``media_token``, or, where that is empty, with no token and from this machine. ``rehearsal``: a
+    simulated caller may say what time it is.
     """
     router = APIRouter()
 
     @router.websocket("/media")
     async def media(socket: WebSocket) -> None:
-        if not _authorised(socket, media_token):
+        claimed = _claimed(socket, claim)
+        if claimed is None and not _is_simulated_caller(socket, media_token):
+            log.warning("media refused", why="no or wrong token")
             await socket.close(1008, "no or wrong token")
             return
         await socket.accept(subprotocol="media" if "media" in socket.scope.get("subprotocols", ()) else None)
         try:
             start = await read_start(socket)
-            request = CallRequest(
-                Channel.PHONE,
-                _e164(start.variables.get(FROM_VARIABLE, "")),
-                start.variables.get(CALL_VARIABLE, ""),
-                _time(start.variables.get(NOW_VARIABLE, "")) if rehearsal else None,
+            call_id = await calls.start(
+                claimed.request if claimed else _request(start, rehearsal=rehearsal),
+                media_transport(socket),
+                control=claimed.control if claimed else None,
             )
-            call_id = await calls.start(request, media_transport(socket))
         except CapacityError as err:
+            # A claimed caller is not lost with this socket: the line sees the bot's leg end, and takes them over.
             await socket.close(1013, str(err))
             return
         except InputError as err:
@@ -56,6 +67,25 @@ def phone_router(calls: Calls, media_token: str, *, rehearsal: bool) -> APIRoute
         await calls.wait(call_id)
 
     return router
+
+
+def _claimed(socket: WebSocket, claim: Claim) -> ClaimedCall | None:
+    token = socket.query_params.get("token", "")
+    return claim(token) if 0 < len(token) <= _TOKEN_MAX else None
+
+
+def _request(start: MediaStart, *, rehearsal: bool) -> CallRequest:
+    """What a simulated caller says of the call.
+
+    Raises:
+        InputError: a time that is none.
+    """
+    return CallRequest(
+        Channel.PHONE,
+        _e164(start.variables.get(FROM_VARIABLE, "")),
+        start.variables.get(CALL_VARIABLE, ""),
+        _time(start.variables.get(NOW_VARIABLE, "")) if rehearsal else None,
+    )
 
 
 def _time(text: str) -> datetime | None:
@@ -76,10 +106,10 @@ def _e164(number: str) -> str:
     return number if number.startswith("+") and digits.isdecimal() and 6 <= len(digits) <= 15 else ""
 
 
-def _authorised(socket: WebSocket, token: str) -> bool:
-    if token:
-        given = socket.query_params.get("token", "")
-        return hmac.compare_digest(given.encode(), token.encode())
+def _is_simulated_caller(socket: WebSocket, token: str) -> bool:
+    given = socket.query_params.get("token", "")
+    if token or given:  # a token that is wrong is refused from wherever it comes
+        return bool(token) and hmac.compare_digest(given.encode(), token.encode())
     try:
         return socket.client is not None and ipaddress.ip_address(socket.client.host).is_loopback
     except ValueError:
