@@ -21,7 +21,11 @@ the French sentence the caller hears (``operator.yml``, ``phrases``).
     ├── CapacityError             calls.full
     ├── AccessDeniedError         access.denied
     │   ├── UnauthenticatedError  access.unauthenticated
-    │   └── RateLimitedError      access.rate
+    │   ├── RateLimitedError      access.rate
+    │   └── TokenError            handoff.token
+    │       ├── TokenForgedError  handoff.token_forged
+    │       ├── TokenSiteError    handoff.token_site
+    │       └── TokenExpiredError handoff.token_expired
     └── InputError                input.invalid
         ├── NotFoundError         input.not_found
         └── NumberRefusedError    input.number
@@ -168,3 +172,27 @@ class RateLimitedError(AccessDeniedError):
     """Too many refused attempts from one place; try again later."""
 
     code = "access.rate"
+
+
+class TokenError(AccessDeniedError):
+    """A reference to a handoff is not good."""
+
+    code = "handoff.token"
+
+
+class TokenForgedError(TokenError):
+    """Not one of ours, or altered."""
+
+    code = "handoff.token_forged"
+
+
+class TokenSiteError(TokenError):
+    """Made for another site than the one that shows it."""
+
+    code = "handoff.token_site"
+
+
+class TokenExpiredError(TokenError):
+    """Its time is over."""
+
+    code = "handoff.token_expired"

@@ -8,7 +8,10 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.errors import ConfigurationError
+
 ROOT = Path(__file__).resolve().parent.parent
+MIN_KEY_BYTES = 16
 
 
 class Settings(BaseSettings):
@@ -27,6 +30,9 @@ class Settings(BaseSettings):
     """Bearer token of ``/api``. Empty: made at first start and kept in ``var/api-token``."""
     media_token: SecretStr = SecretStr("")
     """Shared secret a telephone edge sends to open ``/media``. Empty: only loopback peers may."""
+    handoff_key: SecretStr = SecretStr("")
+    """Signs the references to a case that travel with a call to a site. Empty: made at first start and kept in
+    ``var/handoff-key``."""
 
     rasa_url: str = "http://127.0.0.1:5005"
     dialogue_timeout_s: float = 8.0
@@ -55,9 +61,21 @@ class Settings(BaseSettings):
 
     def resolved_api_token(self) -> str:
         """The token to use: the one set, or one made once and kept readable by the owner only."""
-        if token := self.api_token.get_secret_value():
-            return token
-        path = self.var / "api-token"
+        return self.api_token.get_secret_value() or self._kept("api-token")
+
+    def resolved_handoff_key(self) -> bytes:
+        """The key to use, as :meth:`resolved_api_token`.
+
+        Raises:
+            ConfigurationError: the one set is too short to be a secret.
+        """
+        key = (self.handoff_key.get_secret_value() or self._kept("handoff-key")).encode()
+        if len(key) < MIN_KEY_BYTES:
+            raise ConfigurationError(f"DECROCHE_HANDOFF_KEY: shorter than {MIN_KEY_BYTES} bytes")
+        return key
+
+    def _kept(self, name: str) -> str:
+        path = self.var / name
         if not path.exists():
             self.var.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
