@@ -1,0 +1,1 @@
+"""The Asterisk that carries the calls: where it is, and its configuration."""
