@@ -315,11 +315,11 @@ class AriClient:
         await self._order("DELETE", f"playbacks/{_id(playback_id)}", gone={404})
 
     async def list_applications(self) -> tuple[Application, ...]:
-        """Every application that somebody serves."""
+        """Every application that is served, or holds a channel."""
         return _each(await self._order("GET", "applications"), parse_application)
 
     async def application(self, name: str) -> Application | None:
-        """One application; None when nobody serves it."""
+        """One application; None when nobody serves it and it holds no channel."""
         found = await self._order("GET", f"applications/{_id(name)}", gone={404})
         return None if found is None else _one(found, parse_application)
 

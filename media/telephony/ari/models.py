@@ -58,7 +58,11 @@ class Playback:
 
 @dataclass(frozen=True)
 class Application:
-    """A Stasis application and the ids of what it holds. It is listed only while somebody serves it."""
+    """A Stasis application and the ids of what it holds.
+
+    One that nobody serves any longer is listed all the same while it holds a channel: that it is listed says nothing
+    about the bot.
+    """
 
     name: str
     channels: tuple[str, ...] = ()
