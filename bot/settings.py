@@ -48,6 +48,17 @@ class Settings(BaseSettings):
     voice_model: Path | None = None
     phrase_cache_mb: int = 64
 
+    ari_url: str = ""
+    """Asterisk's REST interface, as ``http://127.0.0.1:8088/ari``. Empty: no telephone line."""
+    ari_user: str = "decroche"
+    ari_password: SecretStr = SecretStr("")
+    """Empty: made once and kept in ``var/ari-password``, where the Asterisk started beside us finds it too."""
+    ari_app: str = "decroche"
+    trunk_host: str = "127.0.0.1:5080"
+    """Where calls to subscribers are sent: the carrier's host, or host:port."""
+    sounds: Path | None = None
+    """Folder of the sentences and the music that Asterisk plays by itself. None: ``var/sounds``."""
+
     max_calls: int = 50
     rehearsal: bool = False
     """Simulated callers may say who they are and what time it is. For tests and demonstrations on one machine only:
@@ -74,6 +85,14 @@ class Settings(BaseSettings):
             raise ConfigurationError(f"DECROCHE_HANDOFF_KEY: shorter than {MIN_KEY_BYTES} bytes")
         return key
 
+    def resolved_ari_password(self) -> str:
+        """The password to use, as :meth:`resolved_api_token`."""
+        return self.ari_password.get_secret_value() or self._kept("ari-password")
+
+    def resolved_sounds(self) -> Path:
+        """The folder to use: the one set, or ``sounds`` in ``var``."""
+        return (self.sounds or self.var / "sounds").resolve()
+
     def _kept(self, name: str) -> str:
         path = self.var / name
         if not path.exists():
@@ -81,3 +100,37 @@ class Settings(BaseSettings):
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(32))
         return path.read_text().strip()
+
+
+class AsteriskSettings(Settings):
+    """Settings of the Asterisk that Décroche configures: those of the bot, which must agree, and its own."""
+
+    ari_bind: str = ""
+    """Address that the REST interface listens at. Empty: the host of ``ari_url``."""
+    bot_media_url: str = ""
+    """The bot's media door as Asterisk reaches it. Empty: ``/media`` on ``port`` of this machine."""
+
+    sip_host: str = "127.0.0.1"
+    """Address of unencrypted SIP. The default is for this machine alone."""
+    sip_port: int = 5060
+    rtp_first: int = 20000
+    rtp_last: int = 20399
+    """UDP ports of the sound, two a leg."""
+    trunk_peers: list[str] = []
+    """Addresses or networks that calls may come from, as a JSON list. Empty: the host of ``trunk_host``."""
+    trunk_user: str = ""
+    trunk_password: SecretStr = SecretStr("")
+    trunk_register: bool = False
+    """Tell the carrier where we are (SIP REGISTER), for carriers that ask for it."""
+
+    tls_certificate: Path | None = None
+    """PEM file. With it and ``tls_key``, the carrier is spoken to over TLS and SRTP."""
+    tls_key: Path | None = None
+    tls_authority: Path | None = None
+    """PEM file of the authorities that sign the carrier's certificate. None: the system's."""
+    tls_host: str = "0.0.0.0"
+    tls_port: int = 5061
+    public_address: str = ""
+    """Our address as the carrier sees it, when a router translates addresses."""
+    local_networks: list[str] = []
+    """Networks on our side of that router, as a JSON list."""
