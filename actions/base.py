@@ -60,6 +60,7 @@ ALWAYS_HEARD = frozenset(
 )
 """Intents that no form takes for an answer."""
 
+SURE_ANSWER = 0.8  # below this confidence, words that may be a yes or a no are asked about, not guessed
 UNSURE = 0.5  # below this confidence, words that name a told option count more than the intent
 
 
@@ -251,11 +252,13 @@ class Form(DecrocheAction):
         return bool(others)
 
     def _read(self, turn: Turn, used: Services, asked: str) -> None:
-        coming = self.answer(turn, used, asked)
+        doubtful = _doubtful(turn)
+        coming = UNCLEAR if doubtful else self.answer(turn, used, asked)
         if turn.ended_now:
             coming = DONE
         elif coming is UNCLEAR:
-            coming = asked if missed(turn) else DONE
+            sentence = "utter_yes_or_no" if doubtful else "utter_not_understood"
+            coming = asked if missed(turn, sentence) else DONE
         else:
             turn.set(misses=0)
         # Rasa takes a turn that fills no slot of the form for a rejection, so the question's own slot is always set.
@@ -301,7 +304,16 @@ def anything_else(turn: Turn) -> None:
     )
 
 
-def missed(turn: Turn) -> bool:
+def _doubtful(turn: Turn) -> bool:
+    """Whether a yes or no was asked and the words are not surely one.
+
+    A plain "oui" never gets here in doubt: the bot sends it as ``/affirm``, certain.
+    """
+    asked = turn.expected.get("kind") == "yes_no"
+    return asked and turn.intent in YES | NO and turn.confidence < SURE_ANSWER
+
+
+def missed(turn: Turn, sentence: str = "utter_not_understood") -> bool:
     """Something was not understood: apologise and return True; once too often, hand over and return False."""
     count = int(turn.slot("misses") or 0) + 1
     turn.set(misses=count)
@@ -309,5 +321,5 @@ def missed(turn: Turn) -> bool:
         turn.say("utter_not_understood_again")
         hand_over(turn, "not_understood")
         return False
-    turn.say("utter_not_understood")
+    turn.say(sentence)
     return True

@@ -191,7 +191,7 @@ class Wait(Aside):
     def handle(self, turn: Turn, used: Services) -> None:
         """Be patient for what was expected; a number stays a number."""
         turn.say("utter_take_your_time")
-        expected = next((p["expect"] for p in reversed(turn.last_reply()) if "expect" in p), {})
+        expected = turn.expected
         if expected.get("kind") in ("digits", "date"):
             turn.send(reply.Custom({"expect": expected}))
         else:

@@ -127,6 +127,11 @@ class Turn:
                 return spoken
         return []
 
+    @property
+    def expected(self) -> Mapping[str, Any]:
+        """The ``expect`` payload the caller is answering, empty when there is none."""
+        return next((payload["expect"] for payload in reversed(self.last_reply()) if "expect" in payload), {})
+
     def _bot_turns(self) -> Iterable[list[EventType]]:
         """Bot events grouped by turn, newest turn first, each in order."""
         turn: list[EventType] = []

@@ -197,6 +197,7 @@ class Phrases(_Section):
     not_heard: str
     digits_missed: str
     digits_read_back: str
+    yes_or_no: str
     wait: str
     handoff_wait: str
     handoff_closed: str

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import structlog
 
 from bot.conversation.interpret import (
+    Doubtful,
     Interpreter,
     Message,
     Missed,
@@ -345,6 +346,8 @@ class Conversation:
             case Missed():
                 await self._say_phrase(self.operator.phrases.digits_missed)
                 self.on_expectation(self.expectation)
+            case Doubtful():
+                await self._say_phrase(self.operator.phrases.yes_or_no)
 
     async def _answer_silence(self, step: SilenceStep) -> None:
         self.note(SilenceNoted(self.clock.now_ms(), self.turn, step.value))

@@ -7,10 +7,18 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 
-from bot.french.answers import is_backchannel, is_no, is_yes
+from bot.french.answers import asks_for_person, cuts_both_ways, is_backchannel, is_no, is_yes
 from bot.french.digits import DigitsReading, correct, read_digits
 from bot.french.numbers import normalise
 from bot.models import Expectation, ExpectKind, Recognition
+
+SURE_ANSWER = 0.45
+"""Recognition's confidence from which a clear yes or no is taken for one (``bench/yesno.py``)."""
+SURE_WORDS = 0.6
+"""The same for a few words that are neither: under it they are more often a misheard yes or no than what they say."""
+FEW_WORDS = 4
+
+AFFIRM, DENY, NOT_UNDERSTOOD = "/affirm", "/deny", "/nlu_fallback"
 
 _ISO_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _ADULT_YEARS = 14
@@ -38,7 +46,12 @@ class Missed:
     """A number was dictated and not understood: offer the keypad."""
 
 
-Reading = Message | ReadBack | Missed
+@dataclass(frozen=True)
+class Doubtful:
+    """A yes or no is expected and this may have been either: ask which, guess nothing."""
+
+
+Reading = Message | ReadBack | Missed | Doubtful
 
 
 def number_message(digits: str) -> str:
@@ -49,6 +62,20 @@ def number_message(digits: str) -> str:
 def date_message(day: date) -> str:
     """The intent message of a date."""
     return "/inform_date" + json.dumps({"date": day.isoformat()})
+
+
+def answer_of(text: str) -> str:
+    """``AFFIRM`` or ``DENY`` when ``text`` is clearly that and nothing else; empty otherwise."""
+    return AFFIRM if is_yes(text) else DENY if is_no(text) else ""
+
+
+def is_doubtful(recognition: Recognition) -> bool:
+    """Whether this is no answer to rely on where a yes or no is expected. Whoever asks for a person is understood."""
+    text = recognition.text
+    if answer_of(text):
+        return recognition.confidence < SURE_ANSWER
+    few = 0 < len(text.split()) <= FEW_WORDS and not any(char.isdigit() for char in text)
+    return few and recognition.confidence < SURE_WORDS and not asks_for_person(text)
 
 
 def keyed_date(digits: str) -> date | None:
@@ -68,10 +95,14 @@ class Interpreter:
 
     expectation: Expectation = field(default_factory=Expectation)
     pending: str = ""
+    _doubted: str | None = None
+    """What a doubtful answer to this question seemed to be (``AFFIRM``, ``DENY``, empty); None: no doubt so far."""
     _read: tuple[Recognition, Expectation, DigitsReading] | None = None
 
     def expect(self, expectation: Expectation) -> None:
-        """Another question was asked."""
+        """A question was asked. The same one again does not begin anew: a doubt is asked about once."""
+        if (expectation.kind, expectation.name) != (self.expectation.kind, self.expectation.name):
+            self._doubted = None
         self.expectation, self.pending = expectation, ""
 
     @property
@@ -104,16 +135,10 @@ class Interpreter:
     def interpret(self, recognition: Recognition, today: date) -> Reading:
         """Read one whole turn."""
         raw = recognition.text
-        if self.pending:
-            if fixed := correct(self.pending, raw, self.expectation):
-                self.pending = fixed
-                return ReadBack(fixed)
-            if is_yes(raw):
-                digits, self.pending = self.pending, ""
-                return Message(number_message(digits), digits, self.expectation.secret)
-            self.pending = ""
-            if is_no(raw):
-                return Missed()
+        if self.pending and (answered := self._read_back_answered(recognition)):
+            return answered
+        if self._asks_yes_or_no and (answered := self._answered(recognition, today)):
+            return answered
         if self.expectation.kind is ExpectKind.DIGITS:
             reading = self._digits(recognition)
             if reading.digits and reading.certain:
@@ -130,6 +155,53 @@ class Interpreter:
         if self.expectation.kind is ExpectKind.DIGITS and _mostly_digits(text):
             return Missed()
         return Message(text.lstrip("/ "), text, self.expectation.secret and any(c.isdigit() for c in text))
+
+    @property
+    def _asks_yes_or_no(self) -> bool:
+        """Whether yes and no are answers here; to "Autre chose ?" they are, beside anything else."""
+        return self.expectation.kind is ExpectKind.YES_NO or self.expectation.options.get("1") == AFFIRM
+
+    def _read_back_answered(self, recognition: Recognition) -> Reading | None:
+        """What comes of an answer to digits read back; None when it is none."""
+        raw = recognition.text
+        if fixed := correct(self.pending, raw, self.expectation):
+            self.pending = fixed
+            return ReadBack(fixed)
+        digits, answer = self.pending, answer_of(raw)
+        if is_doubtful(recognition) and not self._confirms(answer):
+            if self._first_doubt(answer):
+                return ReadBack(digits)
+            answer = DENY  # not understood twice: the keypad
+        self.pending, self._doubted = "", None
+        if answer == AFFIRM:
+            return Message(number_message(digits), digits, self.expectation.secret)
+        return Missed() if answer == DENY else None
+
+    def _answered(self, recognition: Recognition, today: date) -> Reading | None:
+        """What comes of an answer to a yes or no; None when it is neither and the dialogue has to say what it is.
+
+        Asked about once; after that the dialogue is told that it was not understood, and brings in a person in time.
+        """
+        raw = recognition.text
+        answer = answer_of(raw)
+        only = self.expectation.kind is ExpectKind.YES_NO  # "Autre chose ?" may be answered with anything
+        if (only or answer) and is_doubtful(recognition) and not self._confirms(answer):
+            first = self._first_doubt(answer)
+            return Doubtful() if first else Message(NOT_UNDERSTOOD, normalise(raw, today=today))
+        self._doubted = None
+        if (
+            answer and only and not cuts_both_ways(raw)
+        ):  # needs no understanding: "oui merci" is a yes, not thanks
+            return Message(answer, normalise(raw, today=today))
+        return None
+
+    def _confirms(self, answer: str) -> bool:
+        """Whether it says what it seemed to say when it was doubted."""
+        return bool(answer) and answer == self._doubted
+
+    def _first_doubt(self, answer: str) -> bool:
+        first, self._doubted = self._doubted is None, answer
+        return first
 
 
 def _mostly_digits(text: str) -> bool:

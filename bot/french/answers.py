@@ -33,6 +33,17 @@ _LISTENING = (
     r"humhum|mhmh|ouais ouais|parfait|entendu"
 )
 _LISTENING_WORDS = 4
+_PERSON = r"conseill\w*|operatrice|operateur|agente?|quelqu un|humaine?|(?:vraie|autre|une) personne|parler a une? \w+"
+
+
+def cuts_both_ways(text: str) -> bool:
+    """Whether a yes in words may be a no: "c'est bon" confirms a number and turns an offer down."""
+    return re.search(r"\bc est (?:tout )?bon\b", _plain(text)) is not None
+
+
+def asks_for_person(text: str) -> bool:
+    """Whether ``text`` names a person to talk to ("un conseiller", "quelqu'un s'il vous plaît")."""
+    return re.search(rf"\b(?:{_PERSON})\b", _plain(text)) is not None
 
 
 def is_yes(text: str) -> bool:

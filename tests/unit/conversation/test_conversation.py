@@ -153,6 +153,20 @@ async def test_a_number_that_fails_its_check_is_not_guessed_and_the_keypad_is_of
         assert call.dialogue.received[-1] == '/inform_number{"number": "12345674"}'
 
 
+async def test_a_yes_heard_badly_is_asked_about_and_nothing_goes_to_the_dialogue() -> None:
+    ask = [{"text": "Voulez-vous résilier ?"}, {"custom": {"expect": {"kind": "yes_no", "name": "cancel"}}}]
+    async with Call(ScriptedDialogue({"je résilie": ask})) as call:
+        await call.says("Je résilie")
+        badly = Recognition((Hypothesis("Oui.", -1.2),), 0.0, 600, 100)
+        call.conversation.hear(CallerTurn(badly, InputMode.VOICE, 0, 600))
+        await call.conversation.settled()
+        assert call.last == OPERATOR.phrases.yes_or_no
+        assert call.dialogue.received[-1] == "je résilie"
+        assert call.journal.of(CallerSaid)[-1].raw == "Oui."
+        await call.keys("1")
+        assert call.dialogue.received[-1] == "/affirm"
+
+
 async def test_who_does_not_have_the_number_is_passed_on_as_said() -> None:
     async with Call(ScriptedDialogue({"ma facture": ASK_NUMBER})) as call:
         await call.says("Ma facture")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.french.answers import is_backchannel, is_no, is_yes
+from bot.french.answers import asks_for_person, cuts_both_ways, is_backchannel, is_no, is_yes
 
 
 def _phrases(text: str) -> list[str]:
@@ -65,6 +65,35 @@ def test_listening_does_not_take_the_floor(said: str) -> None:
 @pytest.mark.parametrize("said", FLOOR)
 def test_wanting_to_speak_takes_the_floor(said: str) -> None:
     assert not is_backchannel(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "un conseiller",
+        "Conseillère !",
+        "quelqu'un",
+        "parler à une personne",
+        "un humain",
+        "une vraie personne",
+    ],
+)
+def test_a_person_is_asked_for(said: str) -> None:
+    assert asks_for_person(said)
+
+
+@pytest.mark.parametrize(
+    "said", ["oui", "personne ne répond", "je conteste", "il n'y a personne", "humour", ""]
+)
+def test_nobody_is_asked_for(said: str) -> None:
+    assert not asks_for_person(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "both"), [("C'est bon.", True), ("oui c'est bon", True), ("c'est le bon", False)]
+)
+def test_a_yes_that_may_be_a_no(said: str, both: bool) -> None:
+    assert cuts_both_ways(said) is both
 
 
 @given(st.text(max_size=120))
