@@ -25,6 +25,11 @@ class Transcriber(Protocol):
 
     sample_rate: int  # Hz of the audio it takes: 16000
 
+    @property
+    def spare(self) -> bool:
+        """Whether a decode given now would start at once."""
+        ...
+
     async def transcribe(self, audio: Pcm, hint: RecognitionHint) -> Recognition:
         """Decode one utterance (int16 mono at ``sample_rate``) off the event loop.
 
@@ -77,6 +82,14 @@ class Dialogue(Protocol):
         Raises:
             DialogueTimeoutError: no answer in time.
             DialogueError: refused, unreachable, or an answer outside the contract.
+        """
+        ...
+
+    async def confidence(self, text: str) -> float:
+        """How sure the dialogue is of what ``text`` asks for, 0–1; 0 when it cannot tell. No turn is taken.
+
+        Raises:
+            DialogueError: as for :meth:`turn`.
         """
         ...
 

@@ -39,6 +39,9 @@ class ScriptedDialogue:
         finally:
             self.in_flight -= 1
 
+    async def confidence(self, text: str) -> float:
+        return 0.9
+
     async def understanding(self, call_id: str) -> Understanding:
         return Understanding("billing_amount", 0.9)
 

@@ -63,6 +63,8 @@ log = structlog.get_logger(__name__)
 
 WAIT_PHRASE_AFTER_S = 1.6
 """A turn that takes longer is bridged with a sentence: over two seconds of silence a caller speaks again."""
+SURE = 0.8
+"""Confidence from which a request is taken for whole (figures: ``docs/bench.md``)."""
 _INBOX = 32
 _HIDDEN = "[donnée personnelle]"
 
@@ -82,8 +84,11 @@ class Clock(Protocol):
 class Mouth(Protocol):
     """What the conversation speaks through."""
 
-    async def say(self, says: Sequence[Say]) -> None:
-        """Begin to say these, after whatever is still being said; does not wait for the end of it."""
+    async def say(self, says: Sequence[Say], *, yields: bool = False) -> None:
+        """Begin to say these, after whatever is still being said; does not wait for the end of it.
+
+        ``yields``: not over a caller who has gone on talking; if that was a whole turn, its own reply replaces this.
+        """
         ...
 
     async def end(self) -> None:
@@ -192,6 +197,13 @@ class Conversation:
     async def settled(self) -> None:
         """Return when every input has been answered, or the call has ended."""
         await self._inbox.join()
+
+    async def is_sure_of(self, recognition: Recognition) -> bool:
+        """Whether the dialogue would know what to do with this as it stands: a whole request, not half of one."""
+        try:
+            return await self.dialogue.confidence(recognition.text) >= SURE
+        except DialogueError:  # it will be asked again for the turn itself, and its failure noted then
+            return False
 
     # --- inputs
 
@@ -391,7 +403,7 @@ class Conversation:
         # The caller went on talking while we asked: the next reply answers both, this one would talk over it.
         stale = self._turns_waiting > 0 and not reply.handoff and not reply.hang_up
         if reply.says and not stale:
-            await self.mouth.say(reply.says)
+            await self.mouth.say(reply.says, yields=not reply.handoff and not reply.hang_up)
         if not quiet:
             await self._note_understanding()
         if reply.handoff:

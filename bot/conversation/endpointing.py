@@ -10,13 +10,16 @@ import re
 
 from bot.models import Expectation, ExpectKind
 
-COMPLETE_MS = 450
+COMPLETE_MS = 420
 """The answer is whole and of the kind asked for; "oui, ça remarche" has a comma in it."""
-OPEN_MS = 700
+OPEN_MS = 750
 """A request in the caller's words. Published figures for plain silence: about 5 % of pauses cut at
 1000 ms; a decoded text that does not end in the air lets us wait less."""
-ROUNDED_OFF_MS = 550
+ROUNDED_OFF_MS = 600
 """As above, and the recogniser closed the sentence: Whisper writes the full stop that it hears."""
+UNDERSTOOD_MS = 420
+"""As above, and the dialogue is sure of what is wanted: what may still follow seldom changes it, and a reply that has
+not begun yields to a caller who goes on."""
 UNFINISHED_MS = 1500
 """The text ends in the air (a connective, an article, a hesitation)."""
 DICTATION_MS = 1800
@@ -35,10 +38,11 @@ def ends_in_the_air(text: str) -> bool:
     return bool(_IN_THE_AIR.search(text))
 
 
-def patience_ms(expectation: Expectation, text: str, *, complete: bool) -> int:
+def patience_ms(expectation: Expectation, text: str, *, complete: bool, understood: bool = False) -> int:
     """Silence to wait for after the last word.
 
-    ``complete``: the text already is a whole answer of the kind expected.
+    ``complete``: the text already is a whole answer of the kind expected. ``understood``: the dialogue is sure of
+    what is wanted.
     """
     if complete:
         return COMPLETE_MS
@@ -47,4 +51,6 @@ def patience_ms(expectation: Expectation, text: str, *, complete: bool) -> int:
         return DICTATION_MS  # "je ne l'ai pas sous la main" is no dictation: the recogniser writes figures
     if ends_in_the_air(text) or text.rstrip().endswith(("...", "…", ",")):
         return UNFINISHED_MS
-    return ROUNDED_OFF_MS if text.rstrip().endswith((".", "?", "!")) else OPEN_MS
+    if not text.rstrip().endswith((".", "?", "!")):
+        return OPEN_MS
+    return UNDERSTOOD_MS if understood else ROUNDED_OFF_MS

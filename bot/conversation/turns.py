@@ -8,7 +8,8 @@ it answers with acts to carry out. It never looks at a clock: every call is give
                          └──── speech ───────┘
 
 A pause is decoded at once, while we still wait to see whether the caller goes on: that is where the response
-time is won. Speech that resumes makes that decode stale.
+time is won. Speech that resumes makes that decode stale. The level of the line tells of a pause a fifth of a second
+before the voice detector confirms it; no turn ends before it has.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ class TurnPolicy:
     """Times in milliseconds, levels in dB.
 
     ``vad_start_ms``/``vad_stop_ms``: how late the voice detector reports a start and a stop.
+    ``lull_ms``: the level of the line that far down for this long is worth a decode: longer than the silence within a
+    consonant, shorter than most pauses between sentences. ``trailing_ms``: the detector hears the last sound for
+    about 80 ms longer than it lasts; speech for this much longer than the lull says was really there.
     ``barge_in_ms``: speech this long over the bot's voice is an interruption (a cough or "mm-hm" is shorter).
     ``longest_ms``: a turn is taken after this much speech, whatever happens.
     ``background_db``: speech this far under the caller's usual level is somebody else (the television).
@@ -34,6 +38,8 @@ class TurnPolicy:
 
     vad_start_ms: int = 60
     vad_stop_ms: int = 200
+    lull_ms: int = 100
+    trailing_ms: int = 250
     barge_in_ms: int = 500
     longest_ms: int = 24_000
     background_db: float = 14.0
@@ -88,7 +94,9 @@ class TurnTaker:
     _started: int = 0
     _ended: int = 0
     _recognition: Recognition | None = None
+    _voiced: bool = False
     _complete: bool = False
+    _understood: bool = False
     _backchannel: bool = False
     _bot_audible: bool = False
     _bot_since: int = 0
@@ -112,13 +120,40 @@ class TurnTaker:
             self._started = now - self.policy.vad_start_ms
             self._interrupted = False
             self._level = None
+        self._voiced = True
+        self._go_on()
+        return []
+
+    def lull(self, now: int, since: int) -> list[Act]:
+        """The line has been quiet since ``since`` although the voice detector has not confirmed a pause yet.
+
+        While the bot speaks it is not asked: what is on the line then may be the bot.
+        """
+        if self._state is not _State.SPEAKING or self._bot_audible or now - since < self.policy.lull_ms:
+            return []
+        self._ended = max(self._started, since)
+        self._state = _State.PAUSED
+        return [Decode(self._seq)]
+
+    def lull_over(self) -> None:
+        """The line is loud again: that was no pause."""
+        if self._state is _State.PAUSED and self._voiced:
+            self._go_on()
+
+    def _go_on(self) -> None:
         self._state = _State.SPEAKING
         self._seq += 1
         self._recognition = None
-        return []
 
     def speech_stopped(self, now: int) -> list[Act]:
         """The voice detector confirmed a pause: decode what was said so far."""
+        self._voiced = False
+        if self._state is _State.PAUSED:  # a lull was seen before, its decode may be there already
+            if self._background():
+                return self._discard()
+            if now - self.policy.vad_stop_ms - self._ended <= self.policy.trailing_ms:
+                return self._judge(now) if self._recognition is not None else []
+            self._go_on()  # the caller trailed off under their own level: that decode lacks the end
         if self._state is not _State.SPEAKING:
             return []
         self._ended = max(self._started, now - self.policy.vad_stop_ms)
@@ -128,19 +163,32 @@ class TurnTaker:
         return [Decode(self._seq)]
 
     def recognised(
-        self, now: int, seq: int, recognition: Recognition, *, complete: bool, backchannel: bool
+        self,
+        now: int,
+        seq: int,
+        recognition: Recognition,
+        *,
+        complete: bool,
+        backchannel: bool,
+        understood: bool = False,
     ) -> list[Act]:
         """The recogniser read the utterance in state ``seq``.
 
-        ``complete``: a whole answer of the kind expected. ``backchannel``: "mm-hm", "d'accord", a hesitation:
-        something that does not ask for the floor.
+        ``complete``: a whole answer of the kind expected. ``understood``: a request that the dialogue is sure of as
+        it stands. ``backchannel``: "mm-hm", "d'accord", a hesitation: something that does not ask for the floor.
         """
         if seq != self._seq or self._state is not _State.PAUSED:
             return []
         self._recognition, self._complete, self._backchannel = recognition, complete, backchannel
-        if not recognition.text:
+        self._understood = understood
+        return [] if self._voiced else self._judge(now)
+
+    def _judge(self, now: int) -> list[Act]:
+        """A pause that is one, with what was said before it."""
+        assert self._recognition is not None
+        if not self._recognition.text:
             return self._discard()
-        if backchannel and not complete and (self._bot_audible or self._interrupted):
+        if self._backchannel and not self._complete and (self._bot_audible or self._interrupted):
             return self._discard()
         acts: list[Act] = []
         if self._bot_audible and not self._interrupted and self._may_interrupt():
@@ -149,8 +197,13 @@ class TurnTaker:
         return acts + self.tick(now)
 
     def recognition_failed(self, now: int, seq: int) -> list[Act]:
-        """The recogniser failed on state ``seq``: the turn cannot be read."""
-        return self._discard() if seq == self._seq and self._state is _State.PAUSED else []
+        """The recogniser failed on state ``seq``: when the pause is one, the turn cannot be read."""
+        if seq != self._seq or self._state is not _State.PAUSED:
+            return []
+        if self._voiced:
+            self._go_on()
+            return []
+        return self._discard()
 
     def bot_started(self, now: int) -> list[Act]:
         """The bot's voice became audible."""
@@ -182,8 +235,13 @@ class TurnTaker:
                 self._interrupted = True
                 return [StopBot()]
             return []
-        if self._state is _State.PAUSED and self._recognition is not None:
-            wait = patience_ms(self.expectation, self._recognition.text, complete=self._complete)
+        if self._state is _State.PAUSED and self._recognition is not None and not self._voiced:
+            wait = patience_ms(
+                self.expectation,
+                self._recognition.text,
+                complete=self._complete,
+                understood=self._understood,
+            )
             too_long = self._ended - self._started >= self.policy.longest_ms
             if now - self._ended >= wait or too_long:
                 return self._end()

@@ -15,6 +15,9 @@ from bot.ports import DialogueReply
 
 _READ_TIMEOUT_S = 3.0
 """For reads off the critical path."""
+_GLANCE_TIMEOUT_S = 0.5
+"""For a look at a text while the caller may still go on: an answer that comes later is of no use."""
+_NO_INTENT = (None, "nlu_fallback", "out_of_scope")
 
 
 @contextmanager
@@ -67,6 +70,16 @@ class RasaDialogue:
                 "the dialogue server answered something that is not a list of messages"
             )
         return DialogueReply(tuple(messages))
+
+    async def confidence(self, text: str) -> float:
+        """See :meth:`bot.ports.Dialogue.confidence`."""
+        with _translated():
+            response = await self._http.post(
+                "/model/parse", json={"text": text}, timeout=httpx.Timeout(_GLANCE_TIMEOUT_S)
+            )
+            response.raise_for_status()
+            intent = response.json().get("intent") or {}
+        return 0.0 if intent.get("name") in _NO_INTENT else float(intent.get("confidence") or 0.0)
 
     async def understanding(self, call_id: str) -> Understanding:
         """See :meth:`bot.ports.Dialogue.understanding`.

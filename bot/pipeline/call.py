@@ -56,6 +56,7 @@ class VoiceCall:
         transport.add_event_handler("on_client_connected", self._on_connected)
         self._reply: list[Say] = []
         self._unplayed = 0
+        self._yielded: list[Say] = []
         self._turn: tuple[EndTurn, int, int] | None = None
         self.conversation = open_conversation(self, self._idle, self._expect)
         self._listener = Listener(
@@ -69,6 +70,7 @@ class VoiceCall:
             on_floor=self._floor,
             on_key=self.press,
             on_tick=self.conversation.tick,
+            is_understood=self.conversation.is_sure_of,
         )
         self._speaker = Speaker(voice, SAMPLE_RATE, self._voice_failed)
         self._playback = Playback(on_said=self.conversation.said, on_first_audio=self._first_audio)
@@ -133,8 +135,11 @@ class VoiceCall:
 
     # --- Mouth
 
-    async def say(self, says: Sequence[Say]) -> None:
+    async def say(self, says: Sequence[Say], *, yields: bool = False) -> None:
         """See :class:`bot.conversation.conversation.Mouth`."""
+        if yields and self._listener.caller_speaking:
+            self._yielded = list(says)
+            return
         self._reply += says
         for index, one in enumerate(says):
             self._unplayed += 1
@@ -150,6 +155,7 @@ class VoiceCall:
 
     def _caller_turn(self, end: EndTurn, decode_ms: int) -> None:
         self._turn = (end, self._clock.now_ms(), decode_ms)
+        self._yielded = []
         heard = self._playback.heard() if end.interrupted else ""
         self._begin_reply()
         self.conversation.hear(
@@ -163,7 +169,8 @@ class VoiceCall:
 
     def _discarded(self, interrupted: bool) -> None:
         """It was nothing after all: if the bot fell silent for it, it takes up its sentence again."""
-        if interrupted and (rest := self._rest_of_reply()):
+        rest, self._yielded = self._yielded, []
+        if rest := rest or (self._rest_of_reply() if interrupted else []):
             self._begin_reply()
             self._resume = asyncio.create_task(self.say(rest), name=f"resume:{self.conversation.call_id}")
 

@@ -32,8 +32,8 @@ from bot.conversation.turns import Act, Decode, Discard, EndTurn, StopBot, TurnT
 from bot.errors import RecognitionError
 from bot.french.digits import digits_hint
 from bot.french.prompts import OPEN_PROMPT, YES_NO_PROMPT
-from bot.models import Expectation, ExpectKind, Pcm, RecognitionHint
-from bot.pipeline.voice_activity import SAMPLE_RATE, LineVad, power_dbfs
+from bot.models import Expectation, ExpectKind, Pcm, Recognition, RecognitionHint
+from bot.pipeline.voice_activity import SAMPLE_RATE, LineVad, Lull, power_dbfs
 from bot.ports import Transcriber
 
 log = structlog.get_logger(__name__)
@@ -52,6 +52,7 @@ class Listener(FrameProcessor):
     ``on_turn(end, decode_ms)``: a whole turn. ``on_unheard(code)``: speech that could not be read.
     ``on_interrupt()``: stop the bot. ``on_discard(interrupted)``: it was nothing.
     ``on_floor(busy)``: somebody speaks, or nobody does. ``on_key(key)``: a key was pressed.
+    ``is_understood(recognition)``: whether the dialogue is sure of it as it stands.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Listener(FrameProcessor):
         on_floor: Callable[[bool], None],
         on_key: Callable[[str], Awaitable[None]],
         on_tick: Callable[[], None],
+        is_understood: Callable[[Recognition], Awaitable[bool]],
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -80,6 +82,7 @@ class Listener(FrameProcessor):
         self._on_floor = on_floor
         self._on_key = on_key
         self._on_tick = on_tick
+        self._is_understood = is_understood
         self._taker = TurnTaker()
         self._vad = LineVad()
         self._vad_state = VADState.QUIET
@@ -87,6 +90,7 @@ class Listener(FrameProcessor):
         self._utterance: list[Pcm] = []
         self._voiced_power = 0.0
         self._voiced_frames = 0
+        self._lull = Lull()
         self._decode: asyncio.Task[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._last_decode_ms = 0
@@ -99,6 +103,11 @@ class Listener(FrameProcessor):
     def bot_audible(self) -> bool:
         """Whether the bot's voice can be heard now."""
         return self._taker.bot_audible
+
+    @property
+    def caller_speaking(self) -> bool:
+        """Whether the caller holds the floor, a pause within a turn included."""
+        return self._taker.caller_speaking
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """See pipecat. Audio stops here: nothing downstream listens."""
@@ -142,9 +151,12 @@ class Listener(FrameProcessor):
             if not self._utterance:
                 self._utterance = list(self._pre_roll)
                 self._voiced_power, self._voiced_frames = 0.0, 0
+                self._lull = Lull()
             self._utterance.append(pcm)
+            power = float(np.mean(np.square(pcm, dtype=np.float64)))
+            self._lull.hear(power, 1000 * len(pcm) // SAMPLE_RATE)
             if state in (VADState.SPEAKING, VADState.STARTING):
-                self._voiced_power += float(np.mean(np.square(pcm, dtype=np.float64)))
+                self._voiced_power += power
                 self._voiced_frames += 1
         elif self._utterance:
             self._utterance = []  # a start that Silero took back
@@ -161,7 +173,18 @@ class Listener(FrameProcessor):
             acts += self._taker.speech_stopped(self._now())
         else:
             acts += self._taker.tick(self._now(), self._level_db() if speaking else None)
+            acts += self._lulled()
         await self._carry_out(acts)
+
+    def _lulled(self) -> list[Act]:
+        """Decode ahead of the voice detector, while that costs nobody a turn at the recogniser."""
+        if not self._lull.quiet_ms:
+            self._taker.lull_over()
+            return []
+        if not self._transcriber.spare or (self._decode is not None and not self._decode.done()):
+            return []
+        now = self._now()
+        return self._taker.lull(now, now - self._lull.quiet_ms)
 
     def _level_db(self) -> float | None:
         """Level of the voiced frames of this turn, dBFS; None before there are any."""
@@ -199,18 +222,21 @@ class Listener(FrameProcessor):
             recognition = await self._transcriber.transcribe(audio, hint)
         except RecognitionError as err:
             log.error("recognition failed", code=err.code)
-            await self._carry_out(self._taker.recognition_failed(self._now(), seq))
-            self._on_unheard(err.code)
+            if acts := self._taker.recognition_failed(self._now(), seq):
+                await self._carry_out(acts)
+                self._on_unheard(err.code)
             return
         self._last_decode_ms = round((time.monotonic() - began) * 1000)
         complete = bool(recognition.text) and await asyncio.to_thread(
             self._interpreter.is_complete, recognition
         )
+        understood = bool(recognition.text) and not complete and await self._is_understood(recognition)
         acts = self._taker.recognised(
             self._now(),
             seq,
             recognition,
             complete=complete,
+            understood=understood,
             backchannel=self._interpreter.is_backchannel(recognition),
         )
         await self._carry_out(acts)

@@ -89,7 +89,7 @@ class TextCall:
         self._last = ""
         self.conversation: Conversation = calls.converse(self.started, self._clock, self)
 
-    async def say(self, says: Sequence[Say]) -> None:
+    async def say(self, says: Sequence[Say], *, yields: bool = False) -> None:
         """See :class:`bot.conversation.conversation.Mouth`: text is said at once."""
         self._last = " ".join(say.text for say in says)
         for say in says:

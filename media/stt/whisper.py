@@ -100,6 +100,11 @@ class WhisperTranscriber:
         log.info("recognition.ready", workers=workers, ms=round((time.monotonic() - started) * 1000))
         return transcriber
 
+    @property
+    def spare(self) -> bool:
+        """See :meth:`bot.ports.Transcriber.spare`."""
+        return self._unfinished < self._workers
+
     async def transcribe(self, audio: Pcm, hint: RecognitionHint) -> Recognition:
         """Decode one utterance (int16 mono at 16 kHz). See :meth:`bot.ports.Transcriber.transcribe`.
 

@@ -57,7 +57,7 @@ class Mouth:
     ended: bool = False
     conversation: Conversation | None = None
 
-    async def say(self, says: Sequence[Say]) -> None:
+    async def say(self, says: Sequence[Say], *, yields: bool = False) -> None:
         self.said += says
         for say in says:
             assert self.conversation is not None

@@ -50,7 +50,71 @@ def test_a_sentence_that_was_rounded_off_ends_sooner() -> None:
     taker = TurnTaker()
     speak(taker, 1000, 2200)
     taker.recognised(2500, 1, said("Ma facture a augmenté."), complete=False, backchannel=False)
-    assert kinds(run_to(taker, 2500, 2580)) == [EndTurn]
+    assert kinds(run_to(taker, 2500, 2640)) == [EndTurn]
+
+
+def test_a_request_that_the_dialogue_is_sure_of_ends_sooner_still() -> None:
+    taker = TurnTaker()
+    speak(taker, 1000, 2200)
+    reading = said("Ma facture a augmenté.")
+    taker.recognised(2300, 1, reading, complete=False, backchannel=False, understood=True)
+    assert kinds(run_to(taker, 2300, 2460)) == [EndTurn]
+
+
+def lulled(taker: TurnTaker) -> None:
+    """A second of speech and a lull from 1000, decoded before the voice detector has confirmed the pause."""
+    taker.speech_started(0)
+    assert taker.lull(1080, 1000) == []
+    assert taker.lull(1100, 1000) == [Decode(1)]
+    assert taker.recognised(1250, 1, said("oui"), complete=True, backchannel=False) == []
+
+
+def test_a_lull_is_decoded_before_the_pause_is_confirmed() -> None:
+    taker = TurnTaker(expectation=Expectation(ExpectKind.YES_NO))
+    lulled(taker)
+    assert run_to(taker, 1260, 3000) == [], "the voice detector still hears somebody"
+    taker = TurnTaker(expectation=Expectation(ExpectKind.YES_NO))
+    lulled(taker)
+    (end,) = [*taker.speech_stopped(1280), *run_to(taker, 1280, 1440)]
+    assert isinstance(end, EndTurn)
+    assert end.ended_ms == 1000
+
+
+def test_a_lull_that_was_none_makes_its_reading_stale() -> None:
+    taker = TurnTaker(expectation=Expectation(ExpectKind.YES_NO))
+    lulled(taker)
+    taker.lull_over()
+    assert taker.speech_stopped(2200) == [Decode(2)]
+    assert run_to(taker, 2200, 4000) == []
+
+
+def test_who_trails_off_under_their_own_level_is_decoded_again() -> None:
+    taker = TurnTaker(expectation=Expectation(ExpectKind.YES_NO))
+    lulled(taker)
+    assert taker.speech_stopped(1800) == [Decode(2)]
+
+
+def test_a_lull_is_not_asked_for_while_the_bot_speaks() -> None:
+    taker = TurnTaker()
+    taker.bot_started(0)
+    taker.speech_started(100)
+    assert taker.lull(600, 400) == []
+
+
+def test_nothing_read_in_a_lull_is_thrown_out_when_the_pause_is_confirmed() -> None:
+    taker = TurnTaker()
+    taker.speech_started(0)
+    taker.lull(1100, 1000)
+    assert taker.recognised(1200, 1, NOTHING, complete=False, backchannel=False) == []
+    assert taker.speech_stopped(1300) == [Discard(False)]
+
+
+def test_a_decode_that_fails_in_a_lull_is_tried_again_when_the_pause_is_confirmed() -> None:
+    taker = TurnTaker()
+    taker.speech_started(0)
+    taker.lull(1100, 1000)
+    assert taker.recognition_failed(1200, 1) == []
+    assert taker.speech_stopped(1300) == [Decode(2)]
 
 
 def test_a_whole_yes_ends_the_turn_almost_as_soon_as_it_is_read() -> None:
@@ -91,7 +155,7 @@ def test_who_does_not_have_the_number_is_not_waited_for() -> None:
     taker = TurnTaker(expectation=Expectation(ExpectKind.DIGITS, lengths=(8,)))
     speak(taker, 0, 1000)
     taker.recognised(1200, 1, said("Je ne l'ai pas sous la main."), complete=False, backchannel=False)
-    assert kinds(run_to(taker, 1200, 1400)) == [EndTurn]
+    assert kinds(run_to(taker, 1200, 1440)) == [EndTurn]
 
 
 def test_sustained_speech_over_the_bot_stops_it_once() -> None:

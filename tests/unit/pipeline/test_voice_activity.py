@@ -7,7 +7,7 @@ import pytest
 from pipecat.audio.vad.vad_analyzer import VADState
 
 from bot.models import Pcm
-from bot.pipeline.voice_activity import SAMPLE_RATE, LineVad, NoiseFloor
+from bot.pipeline.voice_activity import SAMPLE_RATE, LineVad, Lull, NoiseFloor
 
 
 def tone(seconds: float, dbfs: float) -> Pcm:
@@ -47,3 +47,31 @@ async def test_a_quiet_line_is_quiet() -> None:
     vad = LineVad()
     noise = np.random.default_rng(1).normal(0, 30, 2 * SAMPLE_RATE).astype(np.int16)
     assert await states(vad, noise) == {VADState.QUIET}
+
+
+def powers(*levels_db: float) -> list[float]:
+    return [32768.0**2 * 10 ** (level / 10) for level in levels_db]
+
+
+def heard(*levels_db: float) -> Lull:
+    lull = Lull()
+    for power in powers(*levels_db):
+        lull.hear(power, 20)
+    return lull
+
+
+def test_a_lull_is_counted_from_the_last_loud_frame() -> None:
+    assert heard(*[-20.0] * 50, *[-60.0] * 6).quiet_ms == 120
+
+
+def test_weak_consonants_are_no_lull() -> None:
+    assert heard(*[-20.0] * 50, *[-38.0] * 6).quiet_ms == 0
+
+
+def test_a_click_does_not_end_a_lull_and_speech_does() -> None:
+    assert heard(*[-20.0] * 50, *[-60.0] * 4, -20.0, *[-60.0] * 2).quiet_ms == 120
+    assert heard(*[-20.0] * 50, *[-60.0] * 4, -20.0, -20.0).quiet_ms == 0
+
+
+def test_on_a_noisy_line_there_is_no_lull() -> None:
+    assert heard(*[-20.0] * 50, *[-40.0] * 50).quiet_ms == 0
