@@ -26,7 +26,6 @@ _RUNG = {
     PhoneNumberType.MOBILE,
     PhoneNumberType.FIXED_LINE_OR_MOBILE,
     PhoneNumberType.VOIP,
-    PhoneNumberType.PERSONAL_NUMBER,
 }
 _SPECIAL = {
     PhoneNumberType.PREMIUM_RATE,
@@ -96,7 +95,7 @@ def _parsed(typed: str) -> PhoneNumber:
         for region in _DIALLED_AS_NATIONAL:
             overseas = _parse(typed, region)
             # Some ten-digit numbers are also good metropolitan ones by their shape; the numbering plan says overseas.
-            if phonenumbers.region_code_for_number(overseas) in _DIALLED_AS_NATIONAL:
+            if phonenumbers.is_valid_number(overseas):
                 return overseas
     return _parse(typed, "FR")
 
@@ -106,11 +105,11 @@ def _parse(typed: str, region: str) -> PhoneNumber:
         return phonenumbers.parse(typed, region)
     except NumberParseException as err:
         if err.error_type == NumberParseException.TOO_SHORT_NSN:
-            raise NumberRefusedError("short", "number: too short to be a subscriber's") from None
+            raise _no_such(typed) from None
         raise NumberRefusedError("malformed", "number: not a telephone number") from None
 
 
 def _no_such(typed: str) -> NumberRefusedError:
-    if not typed.startswith(("+", "00")) and sum(c.isdigit() for c in typed) <= 6:
+    if not typed.startswith(("+", "0")) and sum(c.isdigit() for c in typed) <= 6:
         return NumberRefusedError("short", "number: short codes and service numbers are not rung")
-    return NumberRefusedError("unknown", "number: no such number in the numbering plan")
+    return NumberRefusedError("unknown", "number: incomplete, or not in the numbering plan")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -232,26 +232,31 @@ class CallStore:
             row = (await connection.execute(query)).first()
         return dict(row.packet) if row else None
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction, its failures and its delay translated."""
-        try:
-            async with asyncio.timeout(self._timeout_s), self._engine.begin() as connection:
-                yield connection
-        except TimeoutError as err:
-            raise StoreError(f"the database did not answer within {self._timeout_s} s") from err
-        except exc.SQLAlchemyError as err:
-            if _is_refusal(err):
-                raise StoreRejectedError("the database refuses the data") from err
-            raise StoreError(f"the database failed: {type(err).__name__}") from err
-        except (
-            OverflowError,
-            ValueError,
-            TypeError,
-        ) as err:  # aiosqlite lets a value it cannot carry through
-            raise StoreRejectedError(f"the database refuses the data: {type(err).__name__}") from err
-        except OSError as err:  # asyncpg lets connection errors through
-            raise StoreError("the database cannot be reached") from err
+    def _connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return transaction(self._engine, self._timeout_s)
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine, timeout_s: float) -> AsyncIterator[AsyncConnection]:
+    """A connection in a transaction, its failures and its delay translated.
+
+    Raises:
+        StoreRejectedError: the data itself is refused.
+        StoreError: the database failed, or did not answer within ``timeout_s`` seconds.
+    """
+    try:
+        async with asyncio.timeout(timeout_s), engine.begin() as connection:
+            yield connection
+    except TimeoutError as err:
+        raise StoreError(f"the database did not answer within {timeout_s} s") from err
+    except exc.SQLAlchemyError as err:
+        if _is_refusal(err):
+            raise StoreRejectedError("the database refuses the data") from err
+        raise StoreError(f"the database failed: {type(err).__name__}") from err
+    except (OverflowError, ValueError, TypeError) as err:  # aiosqlite lets a value it cannot carry through
+        raise StoreRejectedError(f"the database refuses the data: {type(err).__name__}") from err
+    except OSError as err:  # asyncpg lets connection errors through
+        raise StoreError("the database cannot be reached") from err
 
 
 def _is_refusal(err: exc.SQLAlchemyError) -> bool:

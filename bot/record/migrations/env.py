@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 
+import bot.callbacks.tables  # noqa: F401  # its tables live in the same database
 from bot.record.tables import Base, UtcDateTime
 
 
