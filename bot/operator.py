@@ -205,10 +205,19 @@ class Phrases(_Section):
     fault_dialogue: str
     fault_callback: str
     goodbye: str
+    line_wait: str
+    line_lost: str
+    line_fallback: str
+    line_sorry: str
 
     def fixed(self) -> tuple[str, ...]:
-        """The phrases that are always said as they stand: worth having ready before the first call."""
-        return tuple(text for text in self.model_dump().values() if "{" not in text)
+        """The phrases that the bot always says as they stand: worth having ready before the first call."""
+        said = {name: text for name, text in self.model_dump().items() if not name.startswith("line_")}
+        return tuple(text for text in said.values() if "{" not in text)
+
+    def of_the_line(self) -> dict[str, str]:
+        """By name, the phrases that Asterisk says by itself, from files made ahead."""
+        return {name: text for name, text in self.model_dump().items() if name.startswith("line_")}
 
 
 class Operator(_Section):
