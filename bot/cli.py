@@ -16,8 +16,10 @@ import typer
 from rich.console import Console
 
 from bot.errors import ConfigurationError, DecrocheError
-from bot.settings import ROOT, Settings
+from bot.operator import Operator, load_operator
+from bot.settings import ROOT, AsteriskSettings, Settings
 from bot.stack import Stack, fresh_stack
+from media.asterisk.installed import find_asterisk
 from simulator.cli import call
 
 cli = typer.Typer(
@@ -27,6 +29,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.command("call")(call)
+asterisk = typer.Typer(help="The Asterisk that carries the telephone line.", no_args_is_help=True)
+cli.add_typer(asterisk, name="asterisk")
 console = Console()
 
 SAMPLE_CALL = ROOT / "scripts" / "sample.yml"
@@ -61,10 +65,58 @@ def check(
     operator: Annotated[Path, typer.Argument(help="The file to check.")] = ROOT / "operator.yml",
 ) -> None:
     """Validate operator.yml."""
-    from bot.operator import load_operator
-
     loaded = load_operator(operator)
     console.print(f"{operator}: {loaded.brand.name}, {len(loaded.sites)} sites, {len(loaded.offers)} offers")
+
+
+@asterisk.command()
+def render(
+    folder: Annotated[Path, typer.Argument(help="Asterisk's own folder: etc/ is written in it.")],
+    system: Annotated[
+        bool, typer.Option(help="For an Asterisk installed in the system's usual place.")
+    ] = False,
+) -> None:
+    """Write Asterisk's configuration, from the settings and operator.yml."""
+    from bot.asterisk import asterisk_config
+    from media.asterisk.render import write
+
+    settings, operator = _asterisk_inputs()
+    installed = None if system else find_asterisk()
+    conf = write(asterisk_config(settings, operator, folder, installed))
+    console.print(f"{conf}: start with asterisk -C {conf}", soft_wrap=True)
+
+
+@asterisk.command()
+def sounds(
+    anew: Annotated[bool, typer.Option(help="Make them all again, as for a new voice.")] = False,
+) -> None:
+    """Make the sentences and the music that Asterisk plays by itself, where the texts or the voice changed."""
+    from bot.asterisk import prepare_sounds
+
+    settings, operator = _asterisk_inputs()
+    made = asyncio.run(prepare_sounds(settings, operator, anew=anew))
+    console.print(f"{settings.resolved_sounds()}: {len(made)} made", soft_wrap=True)
+
+
+@asterisk.command()
+def run(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Asterisk's own folder; default: asterisk in var.")
+    ] = None,
+) -> None:
+    """Make the sounds, write the configuration and become Asterisk, in the foreground."""
+    from bot.asterisk import asterisk_config, prepare_sounds, run_asterisk
+
+    settings, operator = _asterisk_inputs()
+    installed = find_asterisk()
+    config = asterisk_config(settings, operator, folder or settings.var / "asterisk", installed)
+    asyncio.run(prepare_sounds(settings, operator))
+    run_asterisk(config, installed)
+
+
+def _asterisk_inputs() -> tuple[AsteriskSettings, Operator]:
+    settings = AsteriskSettings()
+    return settings, load_operator(settings.operator_file)
 
 
 async def _up(stack: Stack, *, sample_call: bool, quiet: bool, then: str) -> int:
