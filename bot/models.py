@@ -126,11 +126,13 @@ class Utterance:
 class Say:
     """One reply to speak. ``text`` is written French; the voice verbalises it.
 
-    ``private``: holds personal data, so its audio is never cached.
+    ``private``: holds personal data, so its audio is never cached. ``for_agent``: whispered to an agent; no part
+    of what the caller was told.
     """
 
     text: str
     private: bool = False
+    for_agent: bool = False
 
 
 @dataclass(frozen=True)
