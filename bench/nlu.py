@@ -15,20 +15,17 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
 from bench.nlu_sets import DEVELOPMENT, HELD_OUT, read_heard, sentences
-from bench.results import RESULTS, table
+from bench.results import RESULTS, Share, table
 from tests.dialogue.model import newest_model
 
 CANCELLATION = frozenset({"cancel_contract", "cancel_oblique"})
 HUMAN = frozenset({"human_request"})
 FALLBACK = "nlu_fallback"  # the model asks again instead of guessing
 TYPED = "typed"
-
-_95 = 1.959964  # normal quantile
 
 
 @dataclass(frozen=True)
@@ -45,33 +42,6 @@ class Understood:
     def right(self) -> bool:
         """The intent is the one meant; asking again is not."""
         return self.said == self.understood
-
-
-@dataclass(frozen=True)
-class Share:
-    """``hits`` of ``total``, with Wilson's 95 % interval (E. B. Wilson, JASA 22, 1927)."""
-
-    hits: int
-    total: int
-
-    @property
-    def value(self) -> float:
-        """0–1; 0 of nothing."""
-        return self.hits / self.total if self.total else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Lower and upper bound, 0–1."""
-        if not self.total:
-            return (0.0, 1.0)
-        n, p, z = self.total, self.value, _95
-        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return (max(0.0, middle - half), min(1.0, middle + half))
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        return f"{self.value:.1%} ({self.hits}/{self.total}; {low:.1%}–{high:.1%})"
 
 
 def accuracy(results: Iterable[Understood]) -> Share:

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
 
 RESULTS = Path(__file__).resolve().parent / "results"
+_95 = 1.959964  # normal quantile
+
+
+@dataclass(frozen=True)
+class Share:
+    """``hits`` of ``total``, with Wilson's 95 % interval (E. B. Wilson, JASA 22, 1927)."""
+
+    hits: int
+    total: int
+
+    @property
+    def value(self) -> float:
+        """0–1; 0 of nothing."""
+        return self.hits / self.total if self.total else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Lower and upper bound, 0–1."""
+        if not self.total:
+            return (0.0, 1.0)
+        n, p, z = self.total, self.value, _95
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+        return (max(0.0, middle - half), min(1.0, middle + half))
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.value:.1%} ({self.hits}/{self.total}; {low:.1%}–{high:.1%})"
 
 
 def table(name: str, title: str, rows: Sequence[Sequence[str]]) -> None:

@@ -15,7 +15,7 @@ from bot.models import Expectation, ExpectKind, Recognition
 SURE_ANSWER = 0.45
 """Recognition's confidence from which a clear yes or no is taken for one (``bench/yesno.py``)."""
 SURE_WORDS = 0.6
-"""The same for a few words that are neither: under it they are more often a misheard yes or no than what they say."""
+"""The same for a few words that are neither: under it every second one was a misheard yes or no."""
 FEW_WORDS = 4
 
 AFFIRM, DENY, NOT_UNDERSTOOD = "/affirm", "/deny", "/nlu_fallback"

@@ -289,6 +289,24 @@ def test_not_understood_twice_in_a_form(rig: Rig) -> None:
     assert call.say("/inform_date").handoff["reason"] == "not_understood"
 
 
+@pytest.mark.parametrize("doubtful", ["/affirm@0.6", "/deny@0.7", "/nothing_else@0.5"])
+def test_a_doubtful_yes_or_no_is_asked_about_and_not_guessed(rig: Rig, doubtful: str) -> None:
+    call, _ = identified(rig, FREE, "je veux résilier mon contrat")
+    reply = call.say(doubtful)
+    assert "oui ou non" in reply.said
+    assert reply.expect["name"] == "offer_answer"
+    assert not reply.of("offer") or reply.of("offer")[-1]["answer"] == "proposed"
+    assert call.say(doubtful).handoff["reason"] == "not_understood"
+
+
+def test_a_sure_answer_after_a_doubt_goes_on(rig: Rig) -> None:
+    call, _ = identified(rig, FREE, "je veux résilier mon contrat")
+    call.say("/affirm@0.6")
+    assert call.say("/deny").expect["name"] in ("offer_answer", "cancel_confirmed")
+    call.say("/affirm@0.6")
+    assert not call.say("/deny").handoff, "one doubt a question, not two in a call"
+
+
 def test_not_understood_twice_anywhere(rig: Rig) -> None:
     call = rig.call()
     assert call.say("/nlu_fallback").expect["name"] == "main_menu"

@@ -11,7 +11,6 @@ from bench.nlu import (
     HUMAN,
     TYPED,
     Model,
-    Share,
     Understood,
     accuracy,
     held_out,
