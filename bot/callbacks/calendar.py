@@ -86,4 +86,4 @@ def _windows(
 @cache
 def _public_holidays(region: str) -> Mapping[date, str]:
     """Of one territory; years are worked out as they are asked for."""
-    return holidays.France(subdiv=_SUBDIVISIONS.get(region))
+    return holidays.country_holidays("FR", subdiv=_SUBDIVISIONS.get(region))
