@@ -122,6 +122,14 @@ class SilenceNoted(CallEvent):
 
 
 @dataclass(frozen=True)
+class RecordingAnswered(CallEvent):
+    """The caller said whether the call may be recorded; until then nobody has, and the bot itself records nothing."""
+
+    type: ClassVar[str] = "recording"
+    allowed: bool
+
+
+@dataclass(frozen=True)
 class HandoffRequested(CallEvent):
     """A person is needed. ``skill``: billing | technical | retention | general."""
 

@@ -33,6 +33,7 @@ from bot.dialogue.payload import (
     HandoffStep,
     Identity,
     OfferStep,
+    Recording,
     Reply,
     Report,
     Step,
@@ -52,6 +53,7 @@ from bot.events import (
     HandoffRequested,
     Identified,
     OfferTold,
+    RecordingAnswered,
     SilenceNoted,
     Understood,
 )
@@ -548,8 +550,8 @@ class Conversation:
                 self.note(HandoffRequested(now, self.turn, step.reason, step.skill, step.video))
             case CallbackStep():
                 self.note(CallbackPromised(now, self.turn, step.reason, step.due_at))
-            case _:
-                pass
+            case Recording():
+                self.note(RecordingAnswered(now, self.turn, step.allowed))
 
     def _expect(self, expectation: Expectation) -> None:
         self.interpreter.expect(expectation)

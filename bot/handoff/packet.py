@@ -28,6 +28,7 @@ from bot.events import (
     HandoffRequested,
     Identified,
     OfferTold,
+    RecordingAnswered,
     SilenceNoted,
     Understood,
 )
@@ -199,7 +200,7 @@ class ContextPacket(_Part):
     language: str = "fr"
     started_at: str = Field(description="ISO 8601 UTC: when the call was answered")
     created_at: str = Field(description="ISO 8601 UTC: the moment this version tells of")
-    summary: Text = Field(description="Two French sentences for the agent")
+    summary: Text = Field(description="Two or three French sentences for the agent")
     whisper: Text = Field(description="What is said in the agent's ear before the caller is connected")
     caller: Caller
     identity: Identity
@@ -208,6 +209,7 @@ class ContextPacket(_Part):
     tried: tuple[Attempt, ...] = ()
     offers: tuple[Offer, ...] = ()
     sentiment: Sentiment
+    recording_refused: bool = Field(False, description="The caller does not want this call to be recorded")
     handoff: Handoff | None = Field(None, description="Null for a promised callback without a transfer")
     callback: Callback | None = None
     transcript: tuple[Line, ...] = ()
@@ -249,6 +251,8 @@ def build_packet(
     offers = _offers(journal)
     handoff = _handoff(_last(journal, HandoffRequested), intents, site)
     promised = _last(journal, CallbackPromised)
+    recording = _last(journal, RecordingAnswered)
+    refused = recording is not None and not recording.allowed
     call_id = start.call_id if start else call_id
     story = Story(
         name=identity.subscriber.name,
@@ -260,6 +264,7 @@ def build_packet(
         reason=handoff.reason if handoff else "",
         callback=promised is not None,
         upset=any(i.intent == "complaint_upset" for i in intents),
+        recording_refused=refused,
     )
     return ContextPacket(
         handoff_id=packet_id(call_id),
@@ -278,6 +283,7 @@ def build_packet(
         tried=tried,
         offers=offers,
         sentiment=_sentiment(journal),
+        recording_refused=refused,
         handoff=handoff,
         callback=Callback(reason=promised.reason, due_at=promised.due_at) if promised else None,
         transcript=_transcript(journal),

@@ -26,6 +26,7 @@ class Story:
     reason: str = ""
     callback: bool = False
     upset: bool = False
+    recording_refused: bool = False
 
     @property
     def feminine(self) -> bool:
@@ -34,13 +35,14 @@ class Story:
 
 
 def summarise(story: Story) -> str:
-    """Two sentences: who calls for what, then what was done and what is asked.
+    """Two sentences: who calls for what, then what was done and what is asked; a third when recording was refused.
 
     "Madame D., identifiée par numéro d'appelant et code postal, appelle pour une facture en hausse.
     L'explication de la facture a été donnée, elle demande un conseiller."
     """
     clauses = [*_done(story), *_offers(story), _ending(story)]
-    return f"{_who(story)} {_wants(story)}. {_capital(', '.join(clauses))}."
+    refused = " Enregistrement refusé." if story.recording_refused else ""
+    return f"{_who(story)} {_wants(story)}. {_capital(', '.join(clauses))}.{refused}"
 
 
 def whisper(story: Story) -> str:

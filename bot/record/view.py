@@ -23,6 +23,7 @@ from bot.events import (
     HandoffRequested,
     Identified,
     OfferTold,
+    RecordingAnswered,
     SilenceNoted,
     TurnTimed,
     Understood,
@@ -99,6 +100,7 @@ class CallView:
     outcome: str = ""
     ended_by: str = ""
     identity: Identified | None = None
+    recording_refused: bool = False
     turns: dict[int, TurnView] = field(default_factory=dict)
     actions: list[ActionDone] = field(default_factory=list)
     offers: list[OfferTold] = field(default_factory=list)
@@ -177,6 +179,7 @@ class CallView:
             "ended_by": self.ended_by or None,
             "duration_ms": self.ended_ms,
             "identity": _bare(self.identity) if self.identity else None,
+            "recording_refused": self.recording_refused,
             "slots": self._slots(),
             "opening": opening.replies,
             "turns": turns,
@@ -243,6 +246,10 @@ def _identified(view: CallView, event: Identified) -> None:
     view.identity = event
 
 
+def _recording(view: CallView, event: RecordingAnswered) -> None:
+    view.recording_refused = not event.allowed
+
+
 def _ended(view: CallView, event: CallEnded) -> None:
     view.ended_ms, view.outcome, view.ended_by = event.at_ms, event.outcome, event.by
 
@@ -256,6 +263,7 @@ _FOLDS: dict[type[CallEvent], Callable[[CallView, Any], None]] = {
     SilenceNoted: _silence,
     TurnTimed: _timed,
     Identified: _identified,
+    RecordingAnswered: _recording,
     CallEnded: _ended,
     ActionDone: lambda view, event: view.actions.append(event),
     OfferTold: lambda view, event: view.offers.append(event),

@@ -34,6 +34,7 @@ def test_the_shipped_operator_is_valid_and_branded() -> None:
     assert operator.brand.name in operator.phrases.welcome
     assert "automatique" in operator.phrases.welcome
     assert "conseiller" in operator.phrases.welcome
+    assert "enregistr" not in operator.phrases.welcome, "no sound is kept (docs/record.md): none is announced"
 
 
 @pytest.mark.parametrize(

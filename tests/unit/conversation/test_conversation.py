@@ -24,6 +24,7 @@ from bot.events import (
     CallStarted,
     Fault,
     HandoffRequested,
+    RecordingAnswered,
     SilenceNoted,
 )
 from bot.models import ExpectKind, Hypothesis, InputMode, Recognition, Say
@@ -165,6 +166,13 @@ async def test_a_yes_heard_badly_is_asked_about_and_nothing_goes_to_the_dialogue
         assert call.journal.of(CallerSaid)[-1].raw == "Oui."
         await call.keys("1")
         assert call.dialogue.received[-1] == "/affirm"
+
+
+async def test_a_refusal_to_be_recorded_is_kept() -> None:
+    noted = [{"custom": {"recording": {"allowed": False}}}, {"text": "C'est noté."}]
+    async with Call(ScriptedDialogue({"ne m'enregistrez pas": noted})) as call:
+        await call.says("Ne m'enregistrez pas")
+        assert call.journal.of(RecordingAnswered) == [RecordingAnswered(0, 1, allowed=False)]
 
 
 async def test_who_does_not_have_the_number_is_passed_on_as_said() -> None:

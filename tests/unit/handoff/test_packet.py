@@ -20,6 +20,7 @@ from bot.events import (
     CallEvent,
     HandoffRequested,
     Identified,
+    RecordingAnswered,
     Understood,
 )
 from bot.handoff import labels
@@ -109,6 +110,13 @@ def test_the_summary_is_two_sentences_an_agent_can_start_from(sample_call: Sampl
 )
 def test_the_summary_fits_the_call(events: list[CallEvent], summary: str) -> None:
     assert build_packet(events).summary == summary
+
+
+def test_whoever_takes_the_call_is_told_that_recording_was_refused(sample_call: Sample) -> None:
+    assert not build_packet(sample_call("c1")).recording_refused
+    packet = build_packet([*sample_call("c1"), RecordingAnswered(9_000, 3, allowed=False)])
+    assert packet.recording_refused
+    assert packet.summary.endswith(" Enregistrement refusé.")
 
 
 def test_the_same_events_always_give_the_same_packet(sample_call: Sample) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.events import CallEnded, CallEvent, SilenceNoted, Understood
+from bot.events import CallEnded, CallEvent, RecordingAnswered, SilenceNoted, Understood
 from bot.record.codec import UnknownEvent, event_from_json
 from bot.record.view import CallView
 
@@ -65,6 +65,14 @@ def test_a_running_call_has_no_end(sample_call: Sample) -> None:
     assert view.to_json()["running"] is True
     assert view.to_json()["outcome"] is None
     assert view.packet is None
+
+
+def test_a_refused_recording_stands_in_the_record_until_it_is_allowed() -> None:
+    refused = RecordingAnswered(5, 1, allowed=False)
+    assert event_from_json(refused.to_json()) == refused
+    assert CallView.of([]).to_json()["recording_refused"] is False
+    assert CallView.of([refused]).to_json()["recording_refused"] is True
+    assert not CallView.of([refused, RecordingAnswered(9, 2, allowed=True)]).recording_refused
 
 
 def test_events_of_another_version_are_kept_as_they_were() -> None:
