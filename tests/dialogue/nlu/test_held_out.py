@@ -16,6 +16,7 @@ from bench.nlu import (
     held_out,
     taken_for_else,
 )
+from bench.results import Share
 
 # Measured (docs/nlu.md) less two standard errors of a share of that many sentences: a model that is no worse
 # passes, one that is worse does not. Typed is at the goal of 92 %; the line is not at its 85 %, nor are the
