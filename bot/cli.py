@@ -9,16 +9,18 @@ import shlex
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from bot.errors import ConfigurationError, DecrocheError
 from bot.operator import Operator, load_operator
 from bot.settings import ROOT, AsteriskSettings, Settings
-from bot.stack import Stack, fresh_stack
+from bot.stack import PARTS, PHONE_PARTS, Stack, fresh_stack
 from media.asterisk.installed import find_asterisk
 from simulator.cli import call
 
@@ -32,6 +34,9 @@ cli.command("call")(call)
 asterisk = typer.Typer(help="The Asterisk that carries the telephone line.", no_args_is_help=True)
 cli.add_typer(asterisk, name="asterisk")
 console = Console()
+
+_SICK_S = 20.0
+"""A part that lives no longer than this would only die again."""
 
 SAMPLE_CALL = ROOT / "scripts" / "sample.yml"
 
@@ -53,10 +58,18 @@ def up(
         typer.Option(help="On free ports with newly seeded data, gone at the end: for suites and benches."),
     ] = False,
     then: Annotated[str, typer.Option(help="Run this command once everything answers, then stop.")] = "",
+    phone: Annotated[bool, typer.Option(help="With the telephone line: Asterisk and the rescue.")] = False,
 ) -> None:
     """Start everything on this machine: Rasa, the action server and the bot. Ctrl-C ends them all."""
+    parts = PARTS
+    if phone:
+        find_asterisk()  # says what to do when there is none, before anything is started
+        parts += PHONE_PARTS
     with contextlib.ExitStack() as scope:
-        stack = fresh_stack(Path(scope.enter_context(tempfile.TemporaryDirectory()))) if fresh else Stack()
+        if fresh:
+            stack = fresh_stack(Path(scope.enter_context(tempfile.TemporaryDirectory())), parts=parts)
+        else:
+            stack = Stack(parts=parts)
         raise typer.Exit(asyncio.run(_up(stack, sample_call=sample_call, quiet=quiet, then=then)))
 
 
@@ -119,6 +132,23 @@ def _asterisk_inputs() -> tuple[AsteriskSettings, Operator]:
     return settings, load_operator(settings.operator_file)
 
 
+def how_to_call(sip_port: int) -> str:
+    """What to enter in a softphone, and how far the line reaches."""
+    settings = AsteriskSettings()
+    number = load_operator(settings.operator_file).telephony.number
+    local = settings.sip_host.startswith("127.")
+    reach = (
+        "only this machine can call. For a network: DECROCHE_SIP_HOST=<this machine's address> and "
+        """DECROCHE_TRUNK_PEERS='["<network>/24"]'; for a carrier: docs/telephone.md"""
+        if local
+        else f"calls are taken from {', '.join(settings.trunk_peers) or settings.trunk_host}"
+    )
+    return (
+        f"[bold]▸ by telephone[/]: call [bold]sip:{number}@{settings.sip_host}:{sip_port}[/] from a softphone,\n"
+        f"  UDP, no account, no registration; G.722 or G.711; keys as RTP events (RFC 4733)\n  {escape(reach)}"
+    )
+
+
 async def _up(stack: Stack, *, sample_call: bool, quiet: bool, then: str) -> int:
     me = asyncio.current_task()
     assert me is not None
@@ -133,13 +163,15 @@ async def _up(stack: Stack, *, sample_call: bool, quiet: bool, then: str) -> int
         say("[bold]▸ starting[/] (Rasa takes half a minute)")
         await stack.start(lambda name: say(f"  [green]✓[/] {name}"))
         say(f"[bold]▸ Décroche answers at[/] [link]{stack.url}[/]")
+        if "asterisk" in stack.parts:
+            say(how_to_call(stack.ports.sip))
         if sample_call:
             say("[bold]▸ a sample call[/]")
             await _run(stack, sys.executable, "-m", "bot.cli", "call", str(SAMPLE_CALL), "--live")
         if then:
             return await _run(stack, *shlex.split(then))
         say("[bold]▸ serving[/]: Ctrl-C to stop")
-        failed = await stack.watch()
+        failed = await _keep_up(stack, say)
         console.print(f"[red]✗ {failed} ended by itself[/]; its log ends:\n{stack.log_tail(failed)}")
         return 1
     except asyncio.CancelledError:
@@ -147,6 +179,23 @@ async def _up(stack: Stack, *, sample_call: bool, quiet: bool, then: str) -> int
         return 0
     finally:
         await asyncio.shield(stack.stop())
+
+
+async def _keep_up(stack: Stack, say: Callable[[str], None]) -> str:
+    """Return the name of a part that ended and stays ended.
+
+    With a telephone line, a bot that dies is started again: its callers wait for it, with music.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        since = loop.time()
+        failed = await stack.watch()
+        if "asterisk" not in stack.parts or failed not in ("bot", "rescue") or loop.time() - since < _SICK_S:
+            return failed
+        say(
+            f"[yellow]▸ {failed} ended by itself, starting it again[/]; its log ends:\n{stack.log_tail(failed)}"
+        )
+        await stack.begin(failed)
 
 
 async def _run(stack: Stack, *command: str) -> int:
