@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import TransportError
-from bot.models import Channel
 from simulator.api import Server, fetch_record, live_events
 from simulator.doors.text import TextDoor
 from simulator.expect import differences
@@ -22,9 +21,10 @@ from simulator.recording import bot_as_heard, save_stereo
 from simulator.result import CallResult, Event, Fidelity, Observed, fold
 from simulator.run import Patience, Player
 from simulator.script import Script
-from simulator.sound_call import SoundCall, open_door, render
+from simulator.sound_call import SIP_URI, SoundCall, open_door, render
 from simulator.text_call import TextCall
 from simulator.voices import RATE, Voices, available
+from simulator.way import Way
 
 CALL_LIMIT_S = 600.0
 """Real seconds that a call may take in all, whatever the script."""
@@ -35,12 +35,21 @@ _LAST_LINES_S = 2.0
 
 @dataclass(frozen=True)
 class Options:
-    """How to place calls. ``text``: without sound. ``channel``: instead of each script's own."""
+    """How to place calls. ``text``: without sound. ``channel``: instead of each script's own.
+
+    ``sip``: the SIP URI that calls by SIP go to.
+    """
 
     server: Server
     text: bool = False
-    channel: Channel | None = None
+    channel: Way | None = None
+    sip: str = SIP_URI
     patience: Patience = field(default_factory=Patience)
+
+
+def way_of(script: Script, options: Options) -> Way:
+    """The way that the call of ``script`` takes."""
+    return Way.TEXT if options.text else options.channel or Way(script.channel)
 
 
 async def place(
@@ -55,13 +64,13 @@ async def place(
         TransportError: the call could not be placed, or its record could not be read.
         VoiceError: the caller's voice failed.
     """
-    channel = Channel.TEXT if options.text else options.channel or Channel(script.channel)
-    result = CallResult(script=str(path), title=script.title, channel=channel)
-    observer.placed(path.stem, script, channel, options.server.url)
+    way = way_of(script, options)
+    result = CallResult(script=str(path), title=script.title, channel=way)
+    observer.placed(path.stem, script, way, options.sip if way is Way.SIP else options.server.url)
     if options.text:
         result = await _by_text(script, result, options, observer)
     else:
-        result = await _by_sound(script, channel, result, options, observer, voices, wav)
+        result = await _by_sound(script, way, result, options, observer, voices, wav)
     result = replace(result, differences=differences(script.expect, result))
     observer.finished(result)
     return result
@@ -93,7 +102,7 @@ async def _by_text(script: Script, result: CallResult, options: Options, observe
 
 async def _by_sound(
     script: Script,
-    channel: Channel,
+    way: Way,
     result: CallResult,
     options: Options,
     observer: Observer,
@@ -103,12 +112,13 @@ async def _by_sound(
     server = options.server
     voice, warning = available(script.caller.voice)
     clips = await render(script, voices)
-    async with open_door(channel, server, script) as door:
+    async with open_door(way, server, script, sip=options.sip) as door:
         player = Player(script.turns, script.reactions, options.patience)
-        call = SoundCall(player, door, Line(channel, script.caller.noise_db), clips, observer)
+        line = Line(way.channel, script.caller.noise_db, coded=way is Way.PHONE)
+        call = SoundCall(player, door, line, clips, observer)
         async with _followed(server, door.call_id, lambda: call.now, call.journal) as journal:
             problems = await _played(call.run(), call.problems)
-    bot = bot_as_heard(call.tape.bot, telephone=channel is Channel.PHONE)
+    bot = bot_as_heard(call.tape.bot, telephone=way is Way.PHONE)
     if wav is not None:
         save_stereo(wav, call.tape.caller, bot)
     measured = await asyncio.to_thread(timings, call.acts, call.tape.caller, bot, RATE)

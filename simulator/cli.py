@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.errors import DecrocheError, InputError
-from bot.models import Channel
 from simulator import report
 from simulator import script as scripts
 from simulator.api import DEFAULT_URL, Server
 from simulator.call import Options
+from simulator.sound_call import SIP_URI
 from simulator.suite import Planned, run_calls
+from simulator.way import Way
 
 EXIT_DIFFERENT = 1
 EXIT_BAD_INPUT = 2
@@ -44,8 +45,11 @@ def call(
         bool, typer.Option("--text", help="Without sound: typed turns, a second or two a call.")
     ] = False,
     channel: Annotated[
-        Channel | None, typer.Option(help="Through this door instead of the script's own: phone or browser.")
+        Way | None, typer.Option(help="Through this door instead of the script's own: phone, sip or browser.")
     ] = None,
+    sip: Annotated[
+        str, typer.Option(metavar="URI", envvar="DECROCHE_SIP", help="Where a call by --channel sip goes.")
+    ] = SIP_URI,
     parallel: Annotated[int, typer.Option(min=1, max=200, metavar="N", help="Calls at a time.")] = 1,
     tag: Annotated[
         list[str] | None, typer.Option(metavar="TAG", help="Only scripts with this tag; may be repeated.")
@@ -77,9 +81,9 @@ def call(
     console = Console(highlight=False)
     errors = Console(stderr=True, highlight=False)
     try:
-        if channel is Channel.TEXT:
+        if channel is Way.TEXT:
             raise InputError("--channel text: say --text instead")
-        options = Options(Server.found(url), text=text, channel=channel)
+        options = Options(Server.found(url), text=text, channel=channel, sip=sip)
         plan = _plan(paths, set(tag or ()))
         if list_only:
             console.print(_listing(plan))

@@ -15,6 +15,11 @@ FRAME = RATE // 50
 FRAME_S = 0.02
 
 
+def into_telephone(samples: Pcm) -> Pcm:
+    """A 16 kHz clip after a telephone's microphone: 300–3400 Hz. Same length, no delay."""
+    return telephone_band(samples, RATE)
+
+
 def by_telephone(samples: Pcm) -> Pcm:
     """A 16 kHz clip after a telephone: 300–3400 Hz, 8 kHz, A-law, and back to 16 kHz as Asterisk hands it on.
 
@@ -26,10 +31,14 @@ def by_telephone(samples: Pcm) -> Pcm:
 
 
 class Line:
-    """The caller's side of one call: clips as they are sent, and what is sent between them."""
+    """The caller's side of one call: clips as they are sent, and what is sent between them.
 
-    def __init__(self, channel: Channel, noise_db: float | None) -> None:
+    ``coded``: the telephone's codec is acted here too; False where a real telephone does it.
+    """
+
+    def __init__(self, channel: Channel, noise_db: float | None, *, coded: bool = True) -> None:
         self._telephone = channel is Channel.PHONE
+        self._coded = coded
         room = np.zeros(FRAME, dtype=np.int16) if noise_db is None else noise(noise_db)
         self._room = room
         self._idle = self._sent(room)
@@ -48,4 +57,6 @@ class Line:
         return frame
 
     def _sent(self, samples: Pcm) -> Pcm:
-        return by_telephone(samples) if self._telephone else samples
+        if not self._telephone:
+            return samples
+        return by_telephone(samples) if self._coded else into_telephone(samples)

@@ -22,7 +22,7 @@ _ABOVE_NOISE_DB = 12.0
 _JOIN_S = 0.15  # shorter gaps are inside a word, such as the closure of a stop
 _SHORTEST_S = 0.03  # shorter bursts are clicks
 _PAUSE_S = 0.6  # longer than the bot's pauses between words and sentences
-_EDGE_S = 0.04  # an act's sound may begin this much beside its tick
+_EDGE_S = 0.1  # an act's sound may begin this much beside its tick
 
 
 @dataclass(frozen=True)

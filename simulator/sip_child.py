@@ -154,7 +154,7 @@ class Phone:
 
     def __init__(self, settings: dict[str, Any], parent: Parent) -> None:
         self.parent = parent
-        self.orders: queue.Queue[tuple[bytes, bytes]] = queue.Queue()
+        self.orders: queue.Queue[bytes] = queue.Queue()
         self._call: Call | None = None
         self._over: list[Call] = []  # freed outside of their own callbacks
         self._endpoint = pj.Endpoint()
@@ -181,11 +181,11 @@ class Phone:
             self._endpoint.libHandleEvents(_EVENTS_MS)
             self._over.clear()
             while not self.orders.empty():
-                kind, body = self.orders.get()
-                if not kind:
+                order = self.orders.get()
+                if not order:
                     self._leave()
                     return
-                self._obey(kind, body)
+                self._obey(json.loads(order))
 
     def rung(self, call: Call, lines: list[str]) -> None:
         """Somebody calls us."""
@@ -211,14 +211,7 @@ class Phone:
         while self._call is not None and time.monotonic() < until:
             self._endpoint.libHandleEvents(_EVENTS_MS)
 
-    def _obey(self, kind: bytes, body: bytes) -> None:
-        if kind == wire.PLAY:
-            self.handset.play(body)
-            return
-        if kind == wire.IDLE:
-            self.handset.idle(body)
-            return
-        order = json.loads(body)
+    def _obey(self, order: dict[str, Any]) -> None:
         try:
             self._do(order)
         except pj.Error as err:
@@ -294,12 +287,19 @@ def _answer(call: Call, code: int) -> None:
     call.answer(param)
 
 
-def _listen(pipe: BinaryIO, orders: queue.Queue[tuple[bytes, bytes]]) -> None:
-    """Orders from the parent, until it is gone; an empty kind says so."""
+def _listen(pipe: BinaryIO, phone: Phone) -> None:
+    """The parent's messages, until it is gone: sound at once, orders to the SIP loop; an empty one is the last."""
     while len(head := pipe.read(wire.HEAD.size)) == wire.HEAD.size:
         kind, length = wire.HEAD.unpack(head)
-        orders.put((kind, pipe.read(length)))
-    orders.put((b"", b""))
+        body = pipe.read(length)
+        match kind:
+            case wire.PLAY:
+                phone.handset.play(body)
+            case wire.IDLE:
+                phone.handset.idle(body)
+            case _:
+                phone.orders.put(body)
+    phone.orders.put(b"")
 
 
 def main() -> None:
@@ -308,9 +308,7 @@ def main() -> None:
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # the library prints before it can be told not to
     phone = Phone(json.loads(sys.argv[1]), Parent(pipe))
-    threading.Thread(
-        target=_listen, args=(os.fdopen(0, "rb"), phone.orders), name="orders", daemon=True
-    ).start()
+    threading.Thread(target=_listen, args=(os.fdopen(0, "rb"), phone), name="orders", daemon=True).start()
     phone.run()
     os._exit(0)  # calls have been hung up; the library's own farewell takes seconds and does no more
 

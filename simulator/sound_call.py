@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from bot.models import Channel, Pcm
+from bot.models import Pcm
 from media.audio import frames, rms_dbfs
 from simulator import sounds
 from simulator.api import Server
 from simulator.doors.browser import BrowserDoor
 from simulator.doors.phone import PhoneDoor
+from simulator.doors.sip import DEFAULT_URI as SIP_URI
+from simulator.doors.sip import SipDoor
 from simulator.ear import Ear, Heard
 from simulator.line import FRAME, FRAME_S, Line
 from simulator.observer import Observer
@@ -27,6 +29,7 @@ from simulator.result import Acted, Event
 from simulator.run import Do, GiveUp, HangUp, Player
 from simulator.script import Act, Script
 from simulator.voices import Voices, levelled, read_wav
+from simulator.way import Way
 
 _KEY_EVERY_S = 0.25
 """From one key to the next: a brisk thumb."""
@@ -46,8 +49,10 @@ class SoundDoor(Protocol):
         """What the bot did at this door that it must not."""
         ...
 
-    async def exchange(self, sent: Pcm) -> Pcm:
-        """One tick: send a frame of 20 ms at 16 kHz, return the one heard.
+    async def exchange(self, sent: Pcm) -> tuple[Pcm, Pcm]:
+        """One tick: give a frame of 20 ms at 16 kHz to send; the one that went out in this tick and the one heard.
+
+        What goes out may be what was given a few ticks ago, where the door keeps a clock of its own.
 
         Raises:
             TransportError: the door failed.
@@ -63,13 +68,16 @@ class SoundDoor(Protocol):
         ...
 
 
-def open_door(channel: Channel, server: Server, script: Script) -> PhoneDoor | BrowserDoor:
-    """The door of ``channel``, to be entered with ``async with``."""
+def open_door(
+    way: Way, server: Server, script: Script, *, sip: str = SIP_URI
+) -> PhoneDoor | SipDoor | BrowserDoor:
+    """The door of ``way``, to be entered with ``async with``. ``sip``: where a SIP telephone calls."""
     moment = script.moment(date.today())
+    number = script.caller.number
+    if way is Way.SIP:
+        return SipDoor(sip, number, moment)
     now = moment.isoformat() if moment else None
-    if channel is Channel.BROWSER:
-        return BrowserDoor(server, script.caller.number, now)
-    return PhoneDoor(server, script.caller.number, now)
+    return BrowserDoor(server, number, now) if way is Way.BROWSER else PhoneDoor(server, number, now)
 
 
 async def render(script: Script, voices: Voices) -> Mapping[Act, Pcm]:
@@ -169,7 +177,7 @@ class SoundCall:
                 sent = doing.sound.popleft()
             if doing.keys and doing.keys[0][0] <= self.now:
                 await self._door.key(doing.keys.popleft()[1])
-        heard = await self._door.exchange(sent)
+        sent, heard = await self._door.exchange(sent)
         self.tape.add(sent, heard)
         self._ticks += 1
         match self._ear.feed(rms_dbfs(heard), FRAME_S):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import DecrocheError
-from simulator.call import Options, place
+from simulator.call import Options, place, way_of
 from simulator.observer import Observer, Unobserved
 from simulator.result import CallResult
 from simulator.script import Script
@@ -81,6 +81,6 @@ async def _tried(
     try:
         return Done(planned.path, await place(planned.path, planned.script, options, observer, voices, wav))
     except DecrocheError as err:
-        channel = "text" if options.text else str(options.channel or planned.script.channel)
-        result = CallResult(str(planned.path), planned.script.title, channel, problems=(str(err),))
+        way = way_of(planned.script, options)
+        result = CallResult(str(planned.path), planned.script.title, way, problems=(str(err),))
         return Done(planned.path, result, not_placed=True)

@@ -127,10 +127,10 @@ class BrowserDoor:
     ) -> None:
         await self.hang_up()
 
-    async def exchange(self, sent: Pcm) -> Pcm:
-        """One tick of 20 ms: hand the frame to the peer connection, return what the caller hears."""
+    async def exchange(self, sent: Pcm) -> tuple[Pcm, Pcm]:
+        """One tick of 20 ms: hand the frame to the peer connection; it, and what the caller hears."""
         self._microphone.put(sent)
-        return self._heard.take()
+        return sent, self._heard.take()
 
     async def key(self, digit: str) -> None:
         """Press one key of the page's keypad."""

@@ -75,8 +75,8 @@ class PhoneDoor:
         """What the bot sent that Asterisk would drop or end the call for."""
         return self._channel.faults
 
-    async def exchange(self, sent: Pcm) -> Pcm:
-        """One tick of 20 ms: send the caller's frame, return what the caller hears.
+    async def exchange(self, sent: Pcm) -> tuple[Pcm, Pcm]:
+        """One tick of 20 ms: send the caller's frame; it, and what the caller hears.
 
         Raises:
             TransportError: the bot no longer reads.
@@ -84,7 +84,7 @@ class PhoneDoor:
         frame, events = self._channel.tick()
         await self._send(to_bytes(sent))
         await self._send_events(events)
-        return np.zeros(FRAME, dtype=np.int16) if frame is None else from_bytes(frame)
+        return sent, np.zeros(FRAME, dtype=np.int16) if frame is None else from_bytes(frame)
 
     async def key(self, digit: str) -> None:
         """Press one key."""

@@ -21,13 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import TransportError
-from bot.models import Channel
 from media.audio import from_float
 from simulator.api import Server
 from simulator.call import Options
 from simulator.doors.browser import BrowserDoor, PlayoutBuffer
 from simulator.result import CallResult
 from simulator.run import Patience
+from simulator.way import Way
 
 RATE = 48_000
 FRAME = 960
@@ -162,7 +162,7 @@ async def test_keys_and_what_is_heard(page: tuple[Page, Server]) -> None:
     heard = []
     async with BrowserDoor(server, "") as door:
         for _ in range(40):
-            heard.append(await door.exchange(np.zeros(320, dtype=np.int16)))
+            heard.append((await door.exchange(np.zeros(320, dtype=np.int16)))[1])
             await asyncio.sleep(0.02)
         await door.key("5")
         await asyncio.sleep(0.1)
@@ -174,7 +174,7 @@ async def test_an_answer_that_cannot_be_used(page: tuple[Page, Server], place_ca
     served, server = page
     served.answers = False
     with pytest.raises(TransportError, match="cannot be used"):
-        await place_call("channel: browser", Options(server, channel=Channel.BROWSER))
+        await place_call("channel: browser", Options(server, channel=Way.BROWSER))
 
 
 @given(st.lists(st.integers(1, 2000), max_size=60))
