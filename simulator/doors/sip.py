@@ -31,11 +31,16 @@ _STALL_S = 5.0
 class SipDoor:
     """One call. ``call_id``: chosen here and sent along; a bot that runs as a rehearsal takes it.
 
+    ``ring_s``: how long it may ring.
+
     The clock is the telephone's: every exchange waits for its next tick.
     """
 
-    def __init__(self, uri: str, caller_number: str, now: datetime | None = None) -> None:
+    def __init__(
+        self, uri: str, caller_number: str, now: datetime | None = None, *, ring_s: float = 20.0
+    ) -> None:
         self._uri = uri
+        self._ring_s = ring_s
         self.call_id = str(uuid4())
         self._said = Rehearsal(self.call_id, now).to_user()
         self._phone = SipPhone(caller_number, bind="127.0.0.1" if _is_loopback(uri) else "")
@@ -50,7 +55,7 @@ class SipDoor:
         await self._phone.__aenter__()
         try:
             await self._phone.connect(
-                self._uri, {"User-to-User": f"{self._said.encode().hex()};encoding=hex"}
+                self._uri, {"User-to-User": f"{self._said.encode().hex()};encoding=hex"}, self._ring_s
             )
         except BaseException:
             await self._phone.__aexit__(None, None, None)

@@ -57,5 +57,5 @@ async def test_the_bot_hangs_up() -> None:
 
 async def test_nobody_there() -> None:
     with pytest.raises(TransportError, match=r"sip:decroche@127\.0\.0\.1"):
-        async with SipDoor("sip:decroche@127.0.0.1:9", ""):
+        async with SipDoor("sip:decroche@127.0.0.1:9", "", ring_s=0.5):
             pass
