@@ -11,6 +11,7 @@ BENCHES: dict[str, tuple[str, ...]] = {
     "latency": (sys.executable, "-m", "bench.latency"),
     "recognition": (sys.executable, "-m", "bench.recognition"),
     "digits": (sys.executable, "-m", "bench.digits"),
+    "endpointing": (sys.executable, "-m", "bench.endpointing"),
     "yesno": (sys.executable, "-m", "bench.yesno"),
     "voice": (sys.executable, "-m", "bench.voice"),
     "nlu": (str(ROOT / ".venv-rasa/bin/python"), "-m", "bench.nlu"),

@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,15 +86,32 @@ async def place(
     return [timing.voice_to_voice for timing in measured], door.call_id
 
 
+async def call(server: Server, index: int, voices: Voices) -> tuple[list[int | None], str]:
+    """The call of that number: which sentences, in which voice."""
+    return await place(server, CALLS[index % len(CALLS)], VOICES[index % len(VOICES)], voices)
+
+
 async def series(name: str, server: Server, calls: int, voices: Voices, *, at_once: int = 1) -> Series:
     """``calls`` calls, ``at_once`` at a time."""
     gate = asyncio.Semaphore(at_once)
 
     async def one(index: int) -> tuple[list[int | None], str]:
         async with gate:
-            return await place(server, CALLS[index % len(CALLS)], VOICES[index % len(VOICES)], voices)
+            return await call(server, index, voices)
 
-    placed = await asyncio.gather(*(one(index) for index in range(calls)))
+    return _series(name, await asyncio.gather(*(one(index) for index in range(calls))))
+
+
+async def side_by_side(servers: Mapping[str, Server], calls: int, voices: Voices) -> list[Series]:
+    """The same ``calls`` calls to each, in turn: what else this machine does meanwhile slows them all alike."""
+    placed: dict[str, list[tuple[list[int | None], str]]] = {name: [] for name in servers}
+    for index in range(calls):
+        for name, server in servers.items():
+            placed[name].append(await call(server, index, voices))
+    return [_series(name, of) for name, of in placed.items()]
+
+
+def _series(name: str, placed: Sequence[tuple[list[int | None], str]]) -> Series:
     answers = [answer for part, _ in placed for answer in part]
     return Series(
         name,
@@ -150,8 +167,7 @@ async def run(calls: int, up_to: int) -> None:
                 # One call of each first, unmeasured: caches, threads and the interpreter warm up.
                 for server in (ours, plain):
                     await series("warm-up", server, 1, voices)
-                first = await series("stock pipecat", plain, calls, voices)
-                second = await series("Décroche", ours, calls, voices)
+                first, second = await side_by_side({"stock pipecat": plain, "Décroche": ours}, calls, voices)
             makeup = await parts(ours, second.calls)
             ladder = [replace(second, name="1"), *await _ladder(ours, voices, up_to)]
         finally:

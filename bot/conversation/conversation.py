@@ -65,7 +65,7 @@ log = structlog.get_logger(__name__)
 
 WAIT_PHRASE_AFTER_S = 1.6
 """A turn that takes longer is bridged with a sentence: over two seconds of silence a caller speaks again."""
-SURE = 0.8
+SURE = 0.9
 """Confidence from which a request is taken for whole (figures: ``docs/bench.md``)."""
 _INBOX = 32
 _HIDDEN = "[donnée personnelle]"
