@@ -198,7 +198,7 @@ class AriClient:
                 "channelId": channel_id,
                 "callerId": caller_id,
                 "timeout": max(1, round(timeout_s)),
-                "variables": _checked(variables or {}),
+                "variables": dict(variables or {}),
             },
         )
         return _one(created, parse_channel)
@@ -232,7 +232,7 @@ class AriClient:
                 "connection_type": "client",
                 "format": media_format,
                 "transport_data": f"f(json)v({pairs})" if pairs else "f(json)",
-                "variables": _checked(variables or {}),
+                "variables": dict(variables or {}),
             },
         )
         return _one(created, parse_channel)
@@ -247,7 +247,7 @@ class AriClient:
 
     async def set_variable(self, channel_id: str, name: str, value: str) -> None:
         """Set a variable on a channel."""
-        body = _checked({"variable": name, "value": value})
+        body = {"variable": name, "value": value}
         await self._order("POST", f"channels/{_id(channel_id)}/variable", body=body)
 
     async def continue_in_dialplan(
@@ -339,8 +339,9 @@ class AriClient:
 
         Raises:
             RefusedError: any other status that is not 2xx.
-            LineError: no answer, or not JSON.
+            LineError: no answer, or not JSON; or the order holds control characters, and was not given.
         """
+        _check(body or {})
         order = f"{method} {path}"
         try:
             async with asyncio.timeout(self._settings.request_timeout_s):
@@ -365,16 +366,17 @@ def _id(value: str) -> str:
     return quote(value, safe="")
 
 
-def _checked(values: Mapping[str, str]) -> dict[str, str]:
-    """Values that are about to become SIP headers and dialplan variables.
+def _check(body: Mapping[str, Any]) -> None:
+    """Refuse what would begin a SIP header or a dialplan line of its own.
 
     Raises:
-        LineError: one holds a control character, which would begin a header of its own.
+        LineError: a text, or a variable's name or value, holds a control character.
     """
-    for key, value in values.items():
-        if not key.isprintable() or not value.isprintable():
-            raise LineError("a variable holds control characters")
-    return dict(values)
+    for key, value in body.items():
+        if isinstance(value, Mapping):
+            _check(value)
+        elif not key.isprintable() or not str(value).isprintable():
+            raise LineError("an order holds control characters")
 
 
 def _one(data: object, parse: Callable[[object], T]) -> T:

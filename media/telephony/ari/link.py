@@ -58,6 +58,14 @@ def replaced_delay_s(chance: float) -> float:
     return REPLACED_DELAY_S * (1 + chance)
 
 
+def _why(closed: ConnectionClosed) -> str:
+    if closed.rcvd is not None:
+        return f"closed by the peer with code {closed.rcvd.code}"
+    if closed.sent is not None:
+        return f"closed by us with code {closed.sent.code}"  # 1011: no answer to a ping
+    return "cut"
+
+
 class EventLink:
     """Keeps the events socket connected. One owner; its three callbacks run on the loop, one at a time.
 
@@ -106,8 +114,13 @@ class EventLink:
             except LinkLost as lost:
                 if self._up_since is not None and self._clock() - self._up_since >= STABLE_AFTER_S:
                     attempt = 0
-                self._tell(lost)
+                self._tell(str(lost), error=lost.replaced)
                 wait = replaced_delay_s(self._chance()) if lost.replaced else delay_s(attempt, self._chance())
+            except (
+                Exception
+            ):  # a defect here must not cost every call its control for the life of the process
+                log.exception("ARI link failed")
+                wait = LONGEST_DELAY_S
             attempt += 1
             await self._sleep(wait)
 
@@ -170,7 +183,7 @@ class EventLink:
                 # other call's events.
                 data = await socket.recv(decode=False)
             except ConnectionClosed as err:
-                raise LinkLost(f"closed with code {err.code}") from err
+                raise LinkLost(_why(err)) from err
             try:
                 event = parse_event(data)
             except InputError as err:
@@ -214,10 +227,8 @@ class EventLink:
         if self._bad <= _MAX_BAD_MESSAGES:
             log.warning("ARI message refused", why=why)
 
-    def _tell(self, lost: LinkLost) -> None:
+    def _tell(self, reason: str, *, error: bool) -> None:
         """Log a loss once, not at every try that fails in the same way."""
-        reason = str(lost)
-        if reason == self._last_reason:
-            return
+        if reason != self._last_reason:
+            (log.error if error else log.warning)("ARI link down", why=reason)
         self._last_reason = reason
-        (log.error if lost.replaced else log.warning)("ARI link down", why=reason)
