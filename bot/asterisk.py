@@ -15,7 +15,7 @@ from bot.french.speak import verbalise
 from bot.operator import Operator
 from bot.ports import Voice
 from bot.settings import AsteriskSettings, Settings
-from media.asterisk.config import Ari, AsteriskConfig, Tls, Trunk
+from media.asterisk.config import Ari, AsteriskConfig, Rescue, Tls, Trunk
 from media.asterisk.installed import Installed
 from media.asterisk.render import write
 from media.telephony.sounds import make_sounds
@@ -64,6 +64,7 @@ def asterisk_config(
         public_address=settings.public_address,
         local_networks=tuple(settings.local_networks),
         most_calls=2 * settings.max_calls,
+        rescue=Rescue(tries=settings.rescue_tries),
         modules=installed and installed.modules,
         data=installed and installed.data,
     )

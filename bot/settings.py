@@ -116,6 +116,8 @@ class AsteriskSettings(Settings):
     rtp_first: int = 20000
     rtp_last: int = 20399
     """UDP ports of the sound, two a leg."""
+    rescue_tries: int = 12
+    """How often a caller without a bot has one looked for, three seconds apart, before the fallback number is rung."""
     trunk_peers: list[str] = []
     """Addresses or networks that calls may come from, as a JSON list. Empty: the host of ``trunk_host``."""
     trunk_user: str = ""
