@@ -14,7 +14,8 @@ from bot.calls import Calls
 from bot.errors import CapacityError, InputError
 from bot.models import CallRequest, Channel
 from bot.ports import ClaimedCall
-from media.telephony.asterisk import MediaStart, media_transport, read_start
+from media.telephony.asterisk import MediaStart, read_start
+from media.telephony.mediasocket import MediaTransport
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,7 @@ def phone_router(calls: Calls, media_token: str, *, rehearsal: bool, claim: Clai
             start = await read_start(socket)
             call_id = await calls.start(
                 claimed.request if claimed else _request(start, rehearsal=rehearsal),
-                media_transport(socket),
+                MediaTransport(socket),
                 control=claimed.control if claimed else None,
             )
         except CapacityError as err:

@@ -1,4 +1,4 @@
-"""Asterisk's media WebSocket (``chan_websocket``, JSON control, slin16) on pipecat's FastAPI transport.
+"""What Asterisk's media WebSocket says (``chan_websocket``, JSON control, slin16), read and checked.
 
 Asterisk connects to us. Text messages are JSON: events from Asterisk (``{"event": …}``), commands to it
 (``{"command": …}``); binary messages are signed linear audio, 16 kHz mono, any whole number of samples.
@@ -8,37 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 from pipecat.audio.dtmf.types import KeypadEntry
-from pipecat.frames.frames import (
-    CancelFrame,
-    EndFrame,
-    Frame,
-    InputAudioRawFrame,
-    InputDTMFFrame,
-    InterruptionFrame,
-    OutputAudioRawFrame,
-)
+from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputAudioRawFrame, InputDTMFFrame
 from pipecat.serializers.base_serializer import FrameSerializer
-from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPIWebsocketTransport
 
 from bot.errors import InputError
+from media.telephony.playout import HANGUP, MAX_BINARY_BYTES
 
 log = structlog.get_logger(__name__)
 
 SAMPLE_RATE = 16_000
-PACKET_BYTES = 640
-"""20 ms of slin16."""
-MAX_BINARY_BYTES = 65_535
-"""Asterisk's own limit for one binary message."""
 MAX_TEXT_BYTES = 16_384
 _MAX_BAD_MESSAGES = 50
 """A peer that sends this many malformed messages is not Asterisk: further ones are dropped unlogged."""
 _START_WITHIN_S = 5.0
+_VOICE_EVENTS = frozenset(
+    {
+        "MEDIA_MARK_PROCESSED",
+        "MEDIA_XOFF",
+        "MEDIA_XON",
+        "STATUS",
+        "QUEUE_DRAINED",
+        "MEDIA_BUFFERING_COMPLETED",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -50,46 +49,50 @@ class MediaStart:
 
 
 class AsteriskSerializer(FrameSerializer):
-    """Frames to and from chan_websocket messages. Malformed ones are dropped and logged; the call goes on."""
+    """Asterisk's messages as frames. Malformed ones are dropped and logged; the call goes on.
 
-    def __init__(self) -> None:
+    ``on_voice_event(event)``: what Asterisk says of the bot's voice. The voice itself does not come through here: how
+    much of it may be sent now, :class:`~media.telephony.playout.Playout` knows.
+    """
+
+    def __init__(self, on_voice_event: Callable[[Mapping[str, Any]], None]) -> None:
         super().__init__()
+        self._on_voice_event = on_voice_event
         self._bad = 0
 
     async def serialize(self, frame: Frame) -> str | bytes | None:
         """See pipecat."""
-        match frame:
-            case OutputAudioRawFrame():
-                return bytes(frame.audio)
-            case InterruptionFrame():
-                return json.dumps({"command": "FLUSH_MEDIA"})
-            case EndFrame() | CancelFrame():
-                return json.dumps({"command": "HANGUP"})
-        return None
+        return HANGUP if isinstance(frame, EndFrame | CancelFrame) else None
 
     async def deserialize(self, data: str | bytes) -> Frame | None:
         """See pipecat."""
-        if isinstance(data, bytes):
-            if not data or len(data) % 2 or len(data) > MAX_BINARY_BYTES:
-                self._refuse("audio of a wrong size")
-                return None
-            return InputAudioRawFrame(data, SAMPLE_RATE, 1)
         try:
-            message = parse_event(data)
+            return self._audio(data) if isinstance(data, bytes) else self._event(parse_event(data))
         except InputError as err:
-            self._refuse(str(err))
+            self._bad += 1
+            if self._bad <= _MAX_BAD_MESSAGES:
+                log.warning("media message refused", why=str(err))
             return None
-        if message.get("event") == "DTMF_END":
-            try:
-                return InputDTMFFrame(KeypadEntry(str(message.get("digit"))))
-            except ValueError:
-                self._refuse("unknown key")
-        return None
 
-    def _refuse(self, why: str) -> None:
-        self._bad += 1
-        if self._bad <= _MAX_BAD_MESSAGES:
-            log.warning("media message refused", why=why)
+    def _audio(self, data: bytes) -> Frame:
+        if not data or len(data) % 2 or len(data) > MAX_BINARY_BYTES:
+            raise InputError("audio of a wrong size")
+        return InputAudioRawFrame(data, SAMPLE_RATE, 1)
+
+    def _event(self, event: Mapping[str, Any]) -> Frame | None:
+        match event.get("event"):
+            case "DTMF_END":
+                try:
+                    return InputDTMFFrame(KeypadEntry(event.get("digit")))
+                except ValueError as err:
+                    raise InputError("unknown key") from err
+            case str(name) if name in _VOICE_EVENTS:
+                self._on_voice_event(event)
+            case "ERROR":
+                raise InputError("Asterisk did not understand a command")
+            case _:
+                raise InputError("unknown event")
+        return None
 
 
 def parse_event(data: str) -> dict[str, Any]:
@@ -102,7 +105,7 @@ def parse_event(data: str) -> dict[str, Any]:
         raise InputError("media message too long")
     try:
         message = json.loads(data)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise InputError("media message is not JSON") from err
     if not isinstance(message, dict):
         raise InputError("media message is not an object")
@@ -128,21 +131,4 @@ async def read_start(socket: WebSocket) -> MediaStart:
     return MediaStart(
         channel_id=str(message.get("channel_id", "")),
         variables={str(k): str(v) for k, v in variables.items()} if isinstance(variables, dict) else {},
-    )
-
-
-def media_transport(socket: WebSocket) -> FastAPIWebsocketTransport:
-    """The pipecat transport of one channel: 20 ms packets, sent at the pace they are played."""
-    return FastAPIWebsocketTransport(
-        socket,
-        FastAPIWebsocketParams(
-            serializer=AsteriskSerializer(),
-            audio_in_enabled=True,
-            audio_out_enabled=True,
-            audio_in_sample_rate=SAMPLE_RATE,
-            audio_out_sample_rate=SAMPLE_RATE,
-            audio_out_10ms_chunks=2,
-            audio_out_end_silence_secs=0,
-            fixed_audio_packet_size=PACKET_BYTES,
-        ),
     )

@@ -18,7 +18,7 @@ FRAME_BYTES = 640
 XOFF_FRAMES = 900
 XON_FRAMES = 800
 MAX_FRAMES = 1000
-"""Frames queued beyond this are dropped."""
+"""A message that finds this many frames in the queue is ignored; one that finds fewer is taken whole."""
 
 MAX_TEXT_BYTES = 128
 """A longer command is dropped silently."""
@@ -85,6 +85,9 @@ class MediaChannel:
             )
             self.hung_up = True
             return []
+        if self._frames >= MAX_FRAMES:
+            self._fault(f"the queue is full at {MAX_FRAMES} frames: sound was dropped")
+            return []
         if self._buffering:
             data = self._rest + data
             whole = len(data) // FRAME_BYTES * FRAME_BYTES
@@ -96,7 +99,8 @@ class MediaChannel:
             )
             data += bytes(-len(data) % FRAME_BYTES)
         for start in range(0, len(data), FRAME_BYTES):
-            self._put(data[start : start + FRAME_BYTES])
+            self._queue.append(data[start : start + FRAME_BYTES])
+        self._frames += len(data) // FRAME_BYTES
         if self._frames >= XOFF_FRAMES and not self._full:
             self._full = True
             return [self._event("MEDIA_XOFF")]
@@ -111,19 +115,21 @@ class MediaChannel:
             return []
         try:
             data = json.loads(message)
-            command = data["command"]
-        except (ValueError, TypeError, KeyError):
-            self._fault("a text message that is no JSON command")
+        except ValueError:
+            self._fault("a text message that is no JSON")
+            return [self._event("ERROR") | {"error_text": "Unable to parse JSON command"}]
+        if not isinstance(data, dict) or "command" not in data:
+            self._fault("a text message that is no command")
             return []
-        correlation = {"correlation_id": data["correlation_id"]} if "correlation_id" in data else {}
+        command = data["command"]
+        correlation = {"correlation_id": data.get("correlation_id", "")}
         match command:
             case "START_MEDIA_BUFFERING":
                 self._buffering = True
             case "STOP_MEDIA_BUFFERING":
                 self._flush_rest()
                 self._buffering = False
-                if correlation:
-                    self._queue.append(_Marker(self._event("MEDIA_BUFFERING_COMPLETED") | correlation))
+                self._queue.append(_Marker(self._event("MEDIA_BUFFERING_COMPLETED") | correlation))
             case "MARK_MEDIA":
                 self._queue.append(_Marker(self._event("MEDIA_MARK_PROCESSED") | correlation))
             case "FLUSH_MEDIA":
@@ -131,7 +137,6 @@ class MediaChannel:
                 self._queue.clear()
                 self._frames, self._rest = 0, b""
                 self._buffering = self._paused = False
-                return self._relieved()
             case "PAUSE_MEDIA":
                 self._paused = True
             case "CONTINUE_MEDIA":
@@ -154,28 +159,22 @@ class MediaChannel:
         """20 ms pass: the frame the caller hears, if any, and the events that go back to the bot."""
         if self._paused:
             return None, []
-        events: list[Event] = []
+        events = self._relieved()
+        if not self._queue and self._report_drained:
+            self._report_drained = False
+            events.append(self._event("QUEUE_DRAINED"))
         while self._queue:
             item = self._queue.popleft()
             if isinstance(item, bytes):
                 self._frames -= 1
-                if not self._frames and self._report_drained:
-                    self._report_drained = False
-                    events.append(self._event("QUEUE_DRAINED"))
-                return item, [*events, *self._relieved()]
+                return item, events
             events.append(item.event)
         return None, events
 
-    def _put(self, frame: bytes) -> None:
-        if self._frames >= MAX_FRAMES:
-            self._fault(f"the queue is full at {MAX_FRAMES} frames: sound was dropped")
-            return
-        self._queue.append(frame)
-        self._frames += 1
-
     def _flush_rest(self) -> None:
         if self._rest:
-            self._put(self._rest + bytes(FRAME_BYTES - len(self._rest)))
+            self._queue.append(self._rest + bytes(FRAME_BYTES - len(self._rest)))
+            self._frames += 1
             self._rest = b""
 
     def _relieved(self) -> list[Event]:

@@ -86,9 +86,19 @@ def test_flow_control_at_its_levels() -> None:
     for _ in range(XOFF_FRAMES):
         names += [event["event"] for event in channel.binary(FRAME)]
     assert names == ["MEDIA_XOFF"]
-    for _ in range(101):
+    for _ in range(102):
         names += [event["event"] for event in channel.tick()[1]]
     assert names == ["MEDIA_XOFF", "MEDIA_XON"]
+
+
+def test_a_flush_relieves_a_full_queue_with_the_next_frame() -> None:
+    channel = MediaChannel("c")
+    channel.binary(FRAME * 95)
+    for _ in range(9):
+        channel.binary(FRAME * 95)
+    assert channel.text(command("GET_STATUS"))[0]["queue_full"]
+    assert channel.text(command("FLUSH_MEDIA")) == []
+    assert [event["event"] for event in channel.tick()[1]] == ["MEDIA_XON"]
 
 
 def test_what_overflows_is_dropped_and_noted() -> None:
@@ -127,7 +137,7 @@ def test_a_drained_queue_is_reported_once() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [command("MARK_MEDIA", correlation_id="x" * 120), "FLUSH_MEDIA", "[]", command("DANCE")],
+    [command("MARK_MEDIA", correlation_id="x" * 120), "[]", "{}", command("DANCE")],
 )
 def test_what_asterisk_would_drop_is_noted(message: str) -> None:
     channel = MediaChannel("c")
@@ -135,6 +145,12 @@ def test_what_asterisk_would_drop_is_noted(message: str) -> None:
     assert channel.text(message) == []
     assert len(channel.faults) == 1
     assert channel.queue_length == 1
+
+
+def test_what_is_no_json_is_answered_with_an_error() -> None:
+    channel = MediaChannel("c")
+    assert [event["event"] for event in channel.text("FLUSH_MEDIA")] == ["ERROR"]
+    assert len(channel.faults) == 1
 
 
 def test_a_message_too_long_ends_the_call() -> None:
