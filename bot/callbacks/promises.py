@@ -34,7 +34,7 @@ _REMEMBERED = 1000
 
 
 class PromiseSink:
-    """The journal's sink with an ear: ``on_promise`` is called once a call that holds a promise is stored to its end."""
+    """The journal's sink with an ear: calls ``on_promise`` once a call that holds a promise is stored to its end."""
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink

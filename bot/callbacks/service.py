@@ -94,7 +94,7 @@ class CallbackService:
         promised = self._policy.promise(now, line.region, line.zone, wanted.asked_at)
         new = Callback(
             callback_id=str(uuid.uuid4()), kind=wanted.kind, number=line.number, region=line.region,
-            zone=line.zone, reason=redact(" ".join(wanted.reason.split())), requested_at=now,
+            zone=line.zone, reason=_tidy(wanted.reason), requested_at=now,
             promised_at=promised, due_at=promised, case_id=wanted.case_id, call_id=wanted.call_id,
             origin=wanted.origin, asked_at=wanted.asked_at,
         )  # fmt: skip
@@ -173,3 +173,8 @@ class CallbackService:
         if await self._store.count_asked(now - timedelta(hours=1)) >= limits.per_hour:
             log.warning("callback.hourly_limit", per_hour=limits.per_hour)
             raise RateLimitedError("as many callbacks as are allowed in an hour")
+
+
+def _tidy(reason: str) -> str:
+    """One line of printable text without secrets: it is shown to agents and kept."""
+    return redact("".join(c for c in " ".join(reason.split()) if c.isprintable()))
