@@ -92,12 +92,16 @@ def newest_model(folder: Path = ROOT / "models" / "rasa") -> Path:
 
 @dataclass
 class Stack:
-    """``var``: where the children write. ``env``: more settings for all of them. ``parts``: which to start."""
+    """``var``: where the children write. ``env``: more settings for all of them. ``parts``: which to start.
+
+    ``part_env``: settings of one part, by its name, over all others.
+    """
 
     ports: Ports = field(default_factory=Ports)
     var: Path = ROOT / "var"
     env: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = PARTS
+    part_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     _running: list[_Part] = field(default_factory=list)
 
     @property
@@ -132,7 +136,8 @@ class Stack:
         for part in wanted:
             with self._log(part.name).open("ab") as output:
                 part.process = await asyncio.create_subprocess_exec(
-                    *part.command, cwd=ROOT, env={**os.environ, **self.env, **part.env},
+                    *part.command, cwd=ROOT,
+                    env={**os.environ, **self.env, **part.env, **self.part_env.get(part.name, {})},
                     stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                     start_new_session=True, preexec_fn=_die_with_parent,
                 )  # fmt: skip
