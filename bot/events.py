@@ -37,6 +37,20 @@ class CallStarted(CallEvent):
 
 
 @dataclass(frozen=True)
+class CaseContinued(CallEvent):
+    """The call goes on where another one of the same case was cut, or keeps the call back promised in it.
+
+    ``call_id``: the other one. ``dialogue_id``: whose dialogue it was. ``earlier``: its facts that stay true, as JSON
+    events, redacted when they were first kept.
+    """
+
+    type: ClassVar[str] = "case_continued"
+    call_id: str
+    dialogue_id: str
+    earlier: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
 class BotSaid(CallEvent):
     """The bot began to say ``text`` (written form). ``private``: it holds personal data."""
 
@@ -183,7 +197,10 @@ class CallbackPromised(CallEvent):
 
 @dataclass(frozen=True)
 class Fault(CallEvent):
-    """A part failed. ``stage``: recognition | voice | dialogue | store | transport; ``code``: error code."""
+    """A part failed. ``stage``: recognition | voice | dialogue | store | transport | line | bot; ``code``: error code.
+
+    ``bot``: this whole process ended in mid-call (``bot.gone``), noted by the next one.
+    """
 
     type: ClassVar[str] = "fault"
     stage: str

@@ -122,7 +122,7 @@ class Offer(_Section):
 class Site(_Section):
     """Where people answer."""
 
-    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    id: str = Field(pattern=r"^[a-z0-9-]{1,24}$")
     name: str
     partner: str
     timezone: TimeZone
@@ -188,7 +188,8 @@ class CallbackRules(_Section):
 
 
 class Phrases(_Section):
-    """What the bot says by itself. ``{brand}`` is filled in, ``{number}`` in ``digits_read_back``."""
+    """What the bot says by itself. ``{brand}`` is filled in; ``{number}`` in ``digits_read_back``, ``{case}`` in
+    ``handoff_whisper`` (said to the agent), ``{when}`` in ``callback_promised``."""
 
     welcome: str
     silence_reprompt: str
@@ -201,6 +202,18 @@ class Phrases(_Section):
     wait: str
     handoff_wait: str
     handoff_closed: str
+    handoff_news: str
+    handoff_whisper: str
+    handoff_returned: str
+    callback_offer: str
+    callback_offer_again: str
+    callback_promised: str
+    callback_declined: str
+    callback_impossible: str
+    callback_opening: str
+    callback_ready: str
+    callback_later: str
+    resumed: str
     fault_recognition: str
     fault_dialogue: str
     fault_callback: str

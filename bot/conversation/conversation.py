@@ -10,12 +10,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Protocol
 
 import structlog
 
+from bot.conversation.callback_offer import (
+    LATER,
+    SOON,
+    is_bad_time,
+    promised_at,
+    spoken_time,
+    wants_callback,
+)
+from bot.conversation.inputs import (
+    Broken,
+    CallerTurn,
+    HungUp,
+    Inbox,
+    Input,
+    Keyed,
+    Silence,
+    Start,
+    TransferOver,
+    Unheard,
+)
 from bot.conversation.interpret import (
+    AFFIRM,
+    DENY,
     Doubtful,
     Interpreter,
     Message,
@@ -25,23 +48,15 @@ from bot.conversation.interpret import (
     keyed_date,
     number_message,
 )
-from bot.conversation.keypad import KeyedChoice, KeypadBuffer
+from bot.conversation.keypad import HUMAN_MESSAGE, KeyedChoice, KeypadBuffer
+from bot.conversation.opening import WEB_CALLBACK, Opening
 from bot.conversation.outcome import outcome_of
+from bot.conversation.person import PersonSeeker
 from bot.conversation.silence import SilenceLadder, SilenceStep
-from bot.dialogue.payload import (
-    CallbackStep,
-    HandoffStep,
-    Identity,
-    OfferStep,
-    Recording,
-    Reply,
-    Report,
-    Step,
-    parse_reply,
-)
-from bot.errors import DecrocheError, DialogueError
+from bot.conversation.steps import event_of
+from bot.dialogue.payload import HandoffStep, Reply, Step, parse_reply
+from bot.errors import CallerGoneError, DecrocheError, DialogueError
 from bot.events import (
-    ActionDone,
     BotInterrupted,
     BotSaid,
     CallbackPromised,
@@ -50,16 +65,17 @@ from bot.events import (
     CallEvent,
     CallStarted,
     Fault,
-    HandoffRequested,
-    Identified,
-    OfferTold,
-    RecordingAnswered,
     SilenceNoted,
     Understood,
 )
+from bot.french.numbers import normalise
+from bot.handoff.sites import sites_in_order
+from bot.handoff.token import HandoffTokens
+from bot.handoff.transfer import TransferEnd
 from bot.models import Expectation, ExpectKind, InputMode, Recognition, Say
 from bot.operator import Operator
 from bot.ports import CallControl, Dialogue, Journal
+from bot.record.case import EarlierCall
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +83,6 @@ WAIT_PHRASE_AFTER_S = 1.6
 """A turn that takes longer is bridged with a sentence: over two seconds of silence a caller speaks again."""
 SURE = 0.9
 """Confidence from which a request is taken for whole (figures: ``docs/bench.md``)."""
-_INBOX = 32
 _HIDDEN = "[donnée personnelle]"
 
 
@@ -93,55 +108,25 @@ class Mouth(Protocol):
         """
         ...
 
+    async def heard(self) -> None:
+        """Return when all that was to be said has been played, or cut; at the latest after a minute."""
+        ...
+
+    async def hush(self) -> None:
+        """Cut what is being said, without its counting as an interruption; returns when none of it can be heard."""
+        ...
+
     async def end(self) -> None:
         """End the call when everything has been said; returns then, or when the caller does not hear it out."""
         ...
 
 
-@dataclass(frozen=True)
-class CallerTurn:
-    """A whole turn of the caller. ``heard``: what of the bot's last reply was played before an interruption."""
+class _Asked(Enum):
+    """A question of the bot's own: the answer is not the dialogue's."""
 
-    recognition: Recognition
-    mode: InputMode
-    started_ms: int
-    ended_ms: int
-    interrupted: bool = False
-    heard: str = ""
-
-
-@dataclass(frozen=True)
-class _Keyed:
-    message: str
-    text: str
-    secret: bool = False
-
-
-@dataclass(frozen=True)
-class _Start: ...
-
-
-@dataclass(frozen=True)
-class _Silence:
-    step: SilenceStep
-
-
-@dataclass(frozen=True)
-class _Unheard:
-    code: str
-
-
-@dataclass(frozen=True)
-class _Broken:
-    stage: str
-    code: str
-
-
-@dataclass(frozen=True)
-class _HungUp: ...
-
-
-_Input = CallerTurn | _Keyed | _Start | _Silence | _Unheard | _Broken | _HungUp
+    CALLBACK = "callback"  # nobody answered: shall we call back?
+    LATER = "later"  # a bad time for the call we had promised: shall we call again?
+    GOOD_TIME = "good_time"  # we rang: is it a good time?
 
 
 @dataclass
@@ -159,6 +144,9 @@ class Conversation:
     on_expectation: Callable[[Expectation], None] = lambda _: None
     control: CallControl | None = None
     """The legs under a telephone call; None where there is nobody to put the caller through to."""
+    tokens: HandoffTokens | None = None
+    """Sign the reference to the case that goes with the caller to a site; needed with ``control``."""
+    opening: Opening = field(default_factory=Opening)
 
     interpreter: Interpreter = field(default_factory=Interpreter)
     turn: int = 0
@@ -166,20 +154,31 @@ class Conversation:
     """How long the dialogue took for the last turn."""
     ended: bool = False
     _events: list[CallEvent] = field(default_factory=list)
-    _inbox: asyncio.Queue[_Input] = field(default_factory=lambda: asyncio.Queue(_INBOX))
+    _inbox: Inbox = field(default_factory=Inbox)
     _keypad: KeypadBuffer = field(default_factory=KeypadBuffer)
     _ladder: SilenceLadder = field(default_factory=SilenceLadder)
-    _unanswered: int = 0
     _turns_waiting: int = 0
     _muted: bool = False
     _unheard: int = 0
     outcome: str = ""
     """How the call ended; empty while it runs."""
     _hung_up_as: str = ""
+    _seeker: PersonSeeker | None = None
+    _wanted: HandoffStep | None = None
+    """The person asked for who has not come."""
+    _asked: _Asked | None = None
+    _asked_again: bool = False
 
     def __post_init__(self) -> None:
         self.note(self.started)
-        self._put(_Start())
+        if (before := self.opening.cut) or (before := self.opening.earlier):
+            self.note(before.continued(known_caller=self.opening.cut is not None))
+        if self.control and self.tokens:
+            self._seeker = PersonSeeker(
+                self.call_id, self.control, self.tokens, self.operator, self.mouth,
+                note=self.note, tell=self._put, now_ms=self.clock.now_ms,
+            )  # fmt: skip
+        self._put(Start())
 
     @property
     def call_id(self) -> str:
@@ -194,11 +193,21 @@ class Conversation:
     @property
     def busy(self) -> bool:
         """Whether an input waits or is being answered."""
-        return self._unanswered > 0
+        return self._inbox.busy
+
+    @property
+    def deaf(self) -> bool:
+        """Whether nobody listens to the line: the caller is on hold or with an agent, or the bot is with the agent."""
+        return self._seeker is not None and self._seeker.seeking
+
+    @property
+    def dialogue_id(self) -> str:
+        """Under what the dialogue knows this call: a call that continues another one goes on under its name."""
+        return self.opening.dialogue_id or self.call_id
 
     async def settled(self) -> None:
         """Return when every input has been answered, or the call has ended."""
-        await self._inbox.join()
+        await self._inbox.settled()
 
     async def is_sure_of(self, recognition: Recognition) -> bool:
         """Whether the dialogue would know what to do with this as it stands: a whole request, not half of one."""
@@ -211,15 +220,18 @@ class Conversation:
 
     def hear(self, turn: CallerTurn) -> None:
         """The caller said something whole."""
-        self._turns_waiting += 1
-        self._put(turn)
+        if not self.deaf:
+            self._turns_waiting += 1
+            self._put(turn)
 
     def means(self, key: str) -> bool:
         """Whether a key would count now."""
-        return self._keypad.means(key)
+        return not self.deaf and self._keypad.means(key)
 
     def press(self, keys: str) -> None:
         """The caller pressed keys, in order."""
+        if self.deaf:  # an agent's keys may be heard here too; they are asked for at the line
+            return
         for key in keys:
             self._keyed(self._keypad.press(key, self.clock.now_ms()))
         self._ladder.answered()
@@ -227,22 +239,23 @@ class Conversation:
 
     def unheard(self, code: str) -> None:
         """The caller spoke and it could not be read; ``code``: the error's code."""
-        self._put(_Unheard(code))
+        if not self.deaf:
+            self._put(Unheard(code))
 
     def broken(self, stage: str, code: str) -> None:
         """A part that the call cannot do without failed: ``voice`` or ``transport``; ``code``: the error's code."""
-        self._put(_Broken(stage, code))
+        self._put(Broken(stage, code))
 
     def hung_up(self) -> None:
         """The caller left."""
-        self._put(_HungUp())
+        self._put(HungUp())
 
     def tick(self) -> None:
         """Time passed: numbers left on the keypad are taken, silence is followed up."""
         now = self.clock.now_ms()
         self._keyed(self._keypad.tick(now))
         if step := self._ladder.tick(now, self.expectation.kind):
-            self._put(_Silence(step))
+            self._put(Silence(step))
 
     def muted(self, on: bool) -> None:
         """The caller turned the microphone off on purpose, or on again: that silence is not followed up."""
@@ -253,7 +266,7 @@ class Conversation:
 
     def floor_free(self) -> None:
         """Nobody speaks: the caller's silence counts from now."""
-        if self._inbox.empty() and not self._muted:
+        if self._inbox.empty and not self._muted and not self.deaf:
             self._ladder.floor_free(self.clock.now_ms())
 
     def floor_busy(self) -> None:
@@ -267,6 +280,8 @@ class Conversation:
 
     def said(self, say: Say) -> None:
         """The mouth began to say this."""
+        if say.for_agent:  # no part of what the caller was told
+            return
         self.note(BotSaid(self.clock.now_ms(), self.turn, say.text, say.private))
 
     def interrupted(self, heard: str) -> None:
@@ -285,8 +300,9 @@ class Conversation:
                 self.note(CallEnded(self.clock.now_ms(), self.turn, "failed", "bot"))
             raise
         finally:
-            while not self._inbox.empty():
-                self._drop_one()
+            self._inbox.clear()
+            if self._seeker:
+                await self._seeker.stop()
 
     async def _answer_all(self) -> None:
         while not self.ended:
@@ -294,6 +310,8 @@ class Conversation:
             self._ladder.floor_busy()
             try:
                 await self._answer(item)
+            except CallerGoneError:
+                await self._leave(by="caller")
             except DecrocheError as err:
                 self._fault("dialogue", err)
                 await self._give_up(self.operator.phrases.fault_dialogue)
@@ -302,33 +320,76 @@ class Conversation:
                 self._fault("dialogue", DecrocheError("unexpected"))
                 await self._give_up(self.operator.phrases.fault_dialogue)
             finally:
-                self._answered()
-            if not self.ended and self._inbox.empty():
+                self._inbox.answered()
+            if not self.ended and self._inbox.empty:
                 self.on_idle()
 
-    async def _answer(self, item: _Input) -> None:
+    async def _answer(self, item: Input) -> None:
         match item:
-            case _Start():
-                await self._say_phrase(self.operator.phrases.welcome)
-                await self._send("/call_started", mode="voice", raw="", quiet=True)
+            case Start():
+                await self._open()
             case CallerTurn():
                 self._turns_waiting -= 1
                 self._ladder.answered()
-                await self._answer_turn(item)
-            case _Keyed():
+                if (
+                    not self.deaf
+                ):  # it came before the transfer began: whoever speaks on hold speaks to nobody
+                    await self._answer_turn(item)
+            case Keyed():
                 self._ladder.answered()
-                now = self.clock.now_ms()
-                self._note_caller(item.text, item.text, InputMode.KEYPAD, 1.0, now, now, secret=item.secret)
-                await self._send(item.message, mode="keypad", raw=item.text)
-            case _Silence(step):
-                await self._answer_silence(step)
-            case _Unheard(code):
-                await self._answer_unheard(code)
-            case _Broken(stage, code):
-                self.note(Fault(self.clock.now_ms(), self.turn, stage, code))
-                await self._give_up()
-            case _HungUp():
+                if not self.deaf:
+                    await self._answer_keys(item)
+            case Silence(step):
+                if not self.deaf:
+                    await self._answer_silence(step)
+            case Unheard(code):
+                if not self.deaf:
+                    await self._answer_unheard(code)
+            case Broken(stage, code):
+                await self._answer_broken(stage, code)
+            case TransferOver(end):
+                await self._after_transfer(end)
+            case HungUp():
                 await self._leave(by="caller")
+
+    async def _open(self) -> None:
+        phrases = self.operator.phrases
+        if self.opening.cut:
+            await self._go_on(self.opening.cut)
+            return
+        await self._say_phrase(phrases.callback_opening if self.opening.callback_id else phrases.welcome)
+        await self._send("/call_started", mode="voice", raw="", quiet=True)
+        if self.opening.callback_id:
+            self._ask_oneself(_Asked.GOOD_TIME)
+
+    async def _go_on(self, cut: EarlierCall) -> None:
+        """Take up a call that a failure cut, where it was."""
+        phrases = self.operator.phrases
+        if cut.with_agent:  # they talked on without us, and the agent has left since
+            await self._returned(phrases.handoff_returned)
+            return
+        await self._say_phrase(phrases.resumed)
+        if cut.waiting:
+            step = HandoffStep.model_validate(
+                {"reason": cut.waiting.reason, "skill": cut.waiting.skill, "video": cut.waiting.video}
+            )
+            self._note_step(step)
+            await self._to_person(step)
+            return
+        # The dialogue says its last question again, and with it what it expects; if it cannot, the record can.
+        if not await self._send("/repeat", mode="voice", raw="", quiet=True) and cut.asked and not self.ended:
+            await self._say_phrase(cut.asked, private=True)
+
+    async def _answer_keys(self, item: Keyed) -> None:
+        now = self.clock.now_ms()
+        self._note_caller(item.text, item.text, InputMode.KEYPAD, 1.0, now, now, secret=item.secret)
+        if self._asked and item.message != HUMAN_MESSAGE:
+            await self._answer_asked({AFFIRM: True, DENY: False}.get(item.message), item.text)
+        elif self._asked and self._wanted:  # rather wait for somebody once more
+            await self._to_person(self._wanted)
+        else:
+            self._asked = None
+            await self._send(item.message, mode="keypad", raw=item.text)
 
     async def _answer_turn(self, item: CallerTurn) -> None:
         raw = item.recognition.text
@@ -346,6 +407,8 @@ class Conversation:
             case Message(message=message):
                 if not message:
                     await self._say_phrase(self.operator.phrases.not_heard)
+                    return
+                if self._asked and await self._answer_asked(self._yes_or_no(message, raw), raw):
                     return
                 await self._send(
                     message, mode=item.mode.value, raw=raw, confidence=item.recognition.confidence,
@@ -370,6 +433,8 @@ class Conversation:
                 await self._say_phrase(self.operator.phrases.silence_reprompt)
             case SilenceStep.KEYPAD:
                 await self._say_phrase(self.operator.phrases.silence_keypad)
+            case SilenceStep.HUMAN if self._asked:
+                await self._answer_asked(None, "")
             case SilenceStep.HUMAN:
                 await self._say_phrase(self.operator.phrases.silence_human)
                 await self._send("/silence_human", mode="voice", raw="")
@@ -387,7 +452,11 @@ class Conversation:
     async def _send(
         self, message: str, *, mode: str, raw: str, confidence: float = 1.0,
         interrupted: bool = False, heard: str = "", quiet: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
+        """Send one message to the dialogue and do what it answers; whether it had anything to say.
+
+        ``quiet``: it may have none, and the wait is not bridged.
+        """
         metadata = {
             "channel": self.started.channel,
             "caller_number": self.started.caller_number,
@@ -397,6 +466,7 @@ class Conversation:
             "interrupted": interrupted,
             "heard": heard,
             "now": self.clock.wall().isoformat(),
+            **self.opening.metadata(),
         }
         reply = await self._ask(message, metadata, quiet=quiet)
         for step in reply.steps:
@@ -409,15 +479,16 @@ class Conversation:
         if not quiet:
             await self._note_understanding()
         if reply.handoff:
-            await self._to_person(reply.handoff.reason)
+            await self._to_person(reply.handoff)
         elif reply.hang_up:
             self._hung_up_as = reply.hang_up.outcome
             await self._leave(by="bot")
+        return bool(reply.says)
 
     async def _ask(self, message: str, metadata: dict[str, Any], *, quiet: bool) -> Reply:
         began = self.clock.now_ms()
         task = asyncio.create_task(
-            self.dialogue.turn(self.call_id, message, metadata), name=f"dialogue-turn:{self.call_id}"
+            self.dialogue.turn(self.dialogue_id, message, metadata), name=f"dialogue-turn:{self.call_id}"
         )
         done, _ = await asyncio.wait({task}, timeout=WAIT_PHRASE_AFTER_S)
         if not done and not quiet:
@@ -432,7 +503,7 @@ class Conversation:
     async def _note_understanding(self) -> None:
         """Off the critical path: the reply is being spoken already."""
         try:
-            understanding = await self.dialogue.understanding(self.call_id)
+            understanding = await self.dialogue.understanding(self.dialogue_id)
         except DialogueError as err:
             self._fault("dialogue", err)
             return
@@ -443,79 +514,201 @@ class Conversation:
             )
         )  # fmt: skip
 
+    # --- a person
+
     async def _give_up(self, sentence: str = "") -> None:
         """Ask for a person because we failed. ``sentence``: said first."""
-        self._note_step(HandoffStep(reason="fault", skill="general"))
+        step = HandoffStep(reason="fault", skill="general")
+        self._note_step(step)
         if sentence:
             await self._say_phrase(sentence)
-        await self._to_person("fault")
+        await self._to_person(step)
 
-    async def _to_person(self, reason: str) -> None:
-        """A person was asked for: tell the caller, end the call."""
-        phrases = self.operator.phrases
+    async def _to_person(self, step: HandoffStep) -> None:
+        """A person was asked for: bring one, or tell the caller when one will call, or that one comes."""
         now = self.clock.wall()
-        if self.operator.hours.is_open(now):
-            await self._say_phrase(phrases.handoff_wait)
-        else:
+        if not self.operator.hours.is_open(now):
             due = self.operator.hours.next_open(now)
-            self.note(CallbackPromised(self.clock.now_ms(), self.turn, reason, due.isoformat()))
-            await self._say_phrase(phrases.handoff_closed)
+            self.note(CallbackPromised(self.clock.now_ms(), self.turn, step.reason, due.isoformat()))
+            await self._say_phrase(self.operator.phrases.handoff_closed)
+            await self._leave(by="bot")
+        elif self._seeker is None:
+            await self._say_phrase(self.operator.phrases.handoff_wait)
+            await self._leave(by="bot")
+        else:
+            self._wanted, self._asked = step, None
+            self._expect(Expectation(ExpectKind.NOTHING))
+            if sites := sites_in_order(self.operator, step.skill, at=now, seed=self.call_id):
+                self._seeker.begin(sites, self._events, self.turn)
+            else:
+                await self._offer_callback()
+
+    async def _after_transfer(self, end: TransferEnd | None) -> None:
+        """The caller is with the bot again."""
+        assert self._seeker is not None
+        self._seeker.over()
+        if end is TransferEnd.AGENT_LEFT:
+            self._wanted = None
+            await self._returned(self.operator.phrases.handoff_returned)
+            return
+        if end is None:
+            await self._seeker.take_back()
+        await self._offer_callback()
+
+    async def _returned(self, sentence: str) -> None:
+        """The caller has come back to the dialogue, which had let go of them. ``sentence``: asks what else there is."""
+        await self._say_phrase(sentence)
+        try:
+            await self._send("/call_returned", mode="voice", raw="", quiet=True)
+        except DialogueError as err:  # asking for a person again would lead back here
+            self._fault("dialogue", err)
+            await self._end_with_callback()
+
+    async def _end_with_callback(self) -> None:
+        """Nothing more can be done in this call."""
+        phrases = self.operator.phrases
+        if self.started.caller_number:
+            due = promised_at(self.operator.hours, self.clock.wall(), SOON)
+            self.note(CallbackPromised(self.clock.now_ms(), self.turn, "fault", due.isoformat()))
+            await self._say_phrase(phrases.fault_callback)
+        else:
+            await self._say_phrase(phrases.goodbye)
         await self._leave(by="bot")
 
-    async def _leave(self, *, by: str) -> None:
+    async def _offer_callback(self) -> None:
+        phrases = self.operator.phrases
+        if self.started.caller_number:
+            await self._say_phrase(phrases.callback_offer)
+            self._ask_oneself(_Asked.CALLBACK)
+        else:
+            self._wanted = None
+            await self._returned(phrases.callback_impossible)
+
+    def _ask_oneself(self, asked: _Asked) -> None:
+        """A yes or no that the bot asks for itself."""
+        self._expect(Expectation(ExpectKind.YES_NO, name=asked.value, options={"1": AFFIRM, "2": DENY}))
+        self._asked, self._asked_again = asked, False
+
+    def _yes_or_no(self, message: str, raw: str) -> bool | None:
+        """What an answer to a question of the bot's own comes to."""
+        if message in (AFFIRM, DENY):
+            return message == AFFIRM
+        if self._asked is _Asked.GOOD_TIME:
+            return False if is_bad_time(raw) else None
+        return wants_callback(raw)
+
+    async def _answer_asked(self, yes: bool | None, text: str) -> bool:
+        """Act on the answer to a question of the bot's own; None: neither yes nor no. False: it is the dialogue's."""
+        match self._asked, yes:
+            case _Asked.GOOD_TIME, None if text:  # they say at once what they want
+                self._asked = None
+                return False
+            case _Asked.GOOD_TIME, False:
+                await self._say_phrase(self.operator.phrases.callback_later)
+                self._ask_oneself(_Asked.LATER)
+            case _Asked.GOOD_TIME, True:
+                self._asked = None
+                await self._keep_callback()
+            case _Asked.CALLBACK, False:
+                self._asked = self._wanted = None
+                await self._returned(self.operator.phrases.callback_declined)
+            case _Asked.CALLBACK | _Asked.LATER, None if text and not self._asked_again:
+                self._asked_again = True
+                await self._say_phrase(self.operator.phrases.callback_offer_again)
+            case _Asked.CALLBACK, _:  # without an answer too: a person was asked for, and none has come
+                await self._promise(SOON)
+            case _Asked.LATER, True:
+                await self._promise(LATER)
+            case _:  # a call we made, to somebody who wants none or says nothing
+                self._asked = None
+                await self._say_phrase(self.operator.phrases.goodbye)
+                await self._leave(by="bot")
+        return True
+
+    async def _keep_callback(self) -> None:
+        """It is a good time for the call that we promised: bring the person, or take up what was asked for."""
+        callback, earlier = self.opening.callback, self.opening.earlier
+        if callback and callback.kind != WEB_CALLBACK:
+            skill = earlier.skill if earlier and earlier.skill else "general"
+            step = HandoffStep.model_validate({"reason": "human_request", "skill": skill})
+            self._note_step(step)
+            await self._to_person(step)
+        elif callback and (wish := normalise(callback.reason, today=self.clock.wall().date()).lstrip("/ ")):
+            await self._send(wish, mode="text", raw=callback.reason)
+        else:
+            await self._say_phrase(self.operator.phrases.callback_ready)
+            self._expect(Expectation())
+
+    async def _promise(self, after: timedelta) -> None:
+        """Promise a call back, and say goodbye."""
+        self._asked = None
+        now = self.clock.wall()
+        due = promised_at(self.operator.hours, now, after)
+        reason = self._wanted.reason if self._wanted else "callback_request"
+        self.note(CallbackPromised(self.clock.now_ms(), self.turn, reason, due.isoformat()))
+        await self._say_phrase(
+            self.operator.phrases.callback_promised.format(when=spoken_time(due, now.date())), private=True
+        )
+        await self._leave(by="bot")
+
+    async def _answer_broken(self, stage: str, code: str) -> None:
+        self.note(Fault(self.clock.now_ms(), self.turn, stage, code))
+        if stage == "transport" and self.control:
+            # The line finds the bot gone from the call and brings the caller to a fresh one, which goes on from here.
+            await self._leave(by="bot", lost=True)
+        elif not self.deaf:  # music and agents need no voice of ours
+            await self._give_up()
+
+    # --- the end
+
+    async def _leave(self, *, by: str, lost: bool = False) -> None:
+        """End the call. ``lost``: only our side of it ends, the legs are left to the line."""
         if self.ended:
             return
         self.ended = True
+        waiting = self.deaf and by == "caller"
         self._expect(Expectation(ExpectKind.NOTHING))
-        self.outcome = outcome_of(self._events, hung_up_as=self._hung_up_as)
+        if self._seeker:
+            await self._seeker.stop()
+        self.outcome = "failed" if lost else outcome_of(
+            self._events, hung_up_as=self._hung_up_as, sought=self._seeker is not None, waiting=waiting
+        )  # fmt: skip
+        if by == "bot" and self.control and not lost:
+            await self.mouth.heard()
+            await self.control.hang_up()
         if by == "bot":
             await self.mouth.end()
         self.note(CallEnded(self.clock.now_ms(), self.turn, self.outcome, by))
-        if by == "caller":
+        if (
+            by == "caller" and self.control is None
+        ):  # a telephone call whose media broke comes back to its dialogue
             await self._tell_dialogue_it_ended()
 
     async def _tell_dialogue_it_ended(self) -> None:
         try:
-            await self.dialogue.turn(self.call_id, "/call_ended", {"channel": self.started.channel})
+            await self.dialogue.turn(self.dialogue_id, "/call_ended", {"channel": self.started.channel})
         except DialogueError as err:
             log.warning("dialogue not told of the end", call_id=self.call_id, code=err.code)
 
     # --- small things
 
-    def _put(self, item: _Input) -> None:
-        if self.ended:
-            return
-        try:
-            self._inbox.put_nowait(item)
-            self._unanswered += 1
-        except asyncio.QueueFull:
-            # A flood of keys or a stuck dialogue; a hang-up must still get through.
-            log.warning("input dropped", call_id=self.call_id)
-            if isinstance(item, _HungUp):
-                self._drop_one()
-                self._put(item)
-
-    def _drop_one(self) -> None:
-        self._inbox.get_nowait()
-        self._answered()
-
-    def _answered(self) -> None:
-        self._unanswered -= 1
-        self._inbox.task_done()
+    def _put(self, item: Input) -> None:
+        if not self.ended:
+            self._inbox.put(item)
 
     def _keyed(self, keyed: Any) -> None:
         if keyed is None:
             return
         if isinstance(keyed, KeyedChoice):
-            self._put(_Keyed(keyed.message, keyed.key))
+            self._put(Keyed(keyed.message, keyed.key))
             return
         asked = self.interpreter.expectation
         if asked.kind is ExpectKind.DATE:
             day = keyed_date(keyed.digits)
             message = date_message(day) if day else number_message(keyed.digits)
-            self._put(_Keyed(message, keyed.digits, secret=True))
+            self._put(Keyed(message, keyed.digits, secret=True))
         else:
-            self._put(_Keyed(number_message(keyed.digits), keyed.digits, asked.secret))
+            self._put(Keyed(number_message(keyed.digits), keyed.digits, asked.secret))
 
     def _note_caller(
         self,
@@ -538,20 +731,7 @@ class Conversation:
         )
 
     def _note_step(self, step: Step) -> None:
-        now = self.clock.now_ms()
-        match step:
-            case Report():
-                self.note(ActionDone(now, self.turn, step.action, step.ok, step.reference, step.result))
-            case Identity():
-                self.note(Identified(now, self.turn, step.verified, step.how, step.subscriber, step.contract))
-            case OfferStep():
-                self.note(OfferTold(now, self.turn, step.offer, step.terms, step.answer))
-            case HandoffStep():
-                self.note(HandoffRequested(now, self.turn, step.reason, step.skill, step.video))
-            case CallbackStep():
-                self.note(CallbackPromised(now, self.turn, step.reason, step.due_at))
-            case Recording():
-                self.note(RecordingAnswered(now, self.turn, step.allowed))
+        self.note(event_of(step, self.clock.now_ms(), self.turn))
 
     def _expect(self, expectation: Expectation) -> None:
         self.interpreter.expect(expectation)

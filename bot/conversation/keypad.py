@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bot.models import Expectation, ExpectKind
 
 HUMAN_KEY = "0"
+HUMAN_MESSAGE = "/human_request"
 END_KEY = "#"
 CLEAR_KEY = "*"
 PAUSE_MS = 4_000
@@ -74,11 +75,11 @@ class KeypadBuffer:
         if self.expectation.kind is ExpectKind.YES_NO:
             options = {**YES_NO_OPTIONS, **options}
         if key == HUMAN_KEY:
-            options.setdefault(HUMAN_KEY, "/human_request")
+            options.setdefault(HUMAN_KEY, HUMAN_MESSAGE)
         return KeyedChoice(key, options[key]) if key in options else None
 
     def _take(self) -> KeyedNumber | KeyedChoice | None:
         digits, self._digits = self._digits, ""
         if digits == HUMAN_KEY:
-            return KeyedChoice(HUMAN_KEY, "/human_request")
+            return KeyedChoice(HUMAN_KEY, HUMAN_MESSAGE)
         return KeyedNumber(digits) if digits else None

@@ -101,6 +101,15 @@ SKILL_TITLES: Mapping[str, str] = {
     "general": "Général",
 }
 
+RING_RESULTS: Mapping[str, str] = {
+    "answered": "a pris l'appel",
+    "busy": "occupé",
+    "no_answer": "pas de réponse",
+    "declined": "a refusé",
+    "failed": "injoignable",
+}
+"""How ringing a site ended."""
+
 IDENTIFIERS: Mapping[str, str] = {
     "caller_number": "numéro d'appelant",
     "subscriber_number": "numéro d'abonné",

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 
 from bot.events import (
     ActionDone,
+    AgentLeft,
     BotInterrupted,
     BotSaid,
     CallbackPromised,
@@ -25,18 +26,21 @@ from bot.events import (
     CallerSaid,
     CallEvent,
     CallStarted,
+    CaseContinued,
     HandoffRequested,
     Identified,
     OfferTold,
     RecordingAnswered,
     SilenceNoted,
+    SiteRung,
     Understood,
 )
 from bot.handoff import labels
 from bot.handoff.summary import Story, summarise, whisper
+from bot.record.codec import event_from_json
 from bot.record.redact import redact, redact_value
 
-SCHEMA_VERSION: Literal["1.0"] = "1.0"
+SCHEMA_VERSION: Literal["1.1"] = "1.1"
 """Version of the shape: the major number changes when a reader of the old shape would misread the new."""
 
 
@@ -162,6 +166,19 @@ class Handoff(_Part):
     site: Site | None = None
 
 
+class Rung(_Part):
+    """One site that was rung for this call, and what came of it. Times in milliseconds."""
+
+    site: str
+    result: Literal["failed", "answered", "busy", "no_answer", "declined"]
+    result_label: str = Field(description="French, for the agent")
+    at_ms: Millis
+    ring_ms: Annotated[int, Field(ge=0, description="How long it was rung")]
+    talked_ms: int | None = Field(
+        None, description="How long agent and caller talked; null: not joined, or still talking"
+    )
+
+
 class Callback(_Part):
     """A call that the subscriber was promised."""
 
@@ -191,7 +208,7 @@ class Link(_Part):
 class ContextPacket(_Part):
     """What the agent, the desk or the partner's own system is given for one handoff or callback."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.1"] = SCHEMA_VERSION
     handoff_id: str
     version: Annotated[int, Field(ge=1, description="Grows when the call has moved on since the last build")]
     case_id: str
@@ -210,6 +227,8 @@ class ContextPacket(_Part):
     offers: tuple[Offer, ...] = ()
     sentiment: Sentiment
     recording_refused: bool = Field(False, description="The caller does not want this call to be recorded")
+    routing: tuple[Rung, ...] = Field((), description="Sites rung for this call so far, in order")
+    continues: str = Field("", description="Call of the same case that this one goes on from, or empty")
     handoff: Handoff | None = Field(None, description="Null for a promised callback without a transfer")
     callback: Callback | None = None
     transcript: tuple[Line, ...] = ()
@@ -243,7 +262,8 @@ def build_packet(
     ``call_id``: needed where the event that started the call may be missing. ``now``: what ``created_at``
     says; without it, the time of the last event, so that the same events always give the same packet.
     """
-    journal = list(events)
+    journal = _with_earlier(events)
+    continued = _last(journal, CaseContinued)
     start = next((e for e in journal if isinstance(e, CallStarted)), None)
     identity = _identity(_last(journal, Identified))
     intents = _intents(journal)
@@ -284,11 +304,27 @@ def build_packet(
         offers=offers,
         sentiment=_sentiment(journal),
         recording_refused=refused,
+        routing=_routing(journal),
+        continues=continued.call_id if continued else "",
         handoff=handoff,
         callback=Callback(reason=promised.reason, due_at=promised.due_at) if promised else None,
         transcript=_transcript(journal),
         links=tuple(links),
     )
+
+
+def earlier_facts(event: CaseContinued) -> tuple[CallEvent, ...]:
+    """The facts of the call that this one continues, as if told at its start."""
+    return tuple(event_from_json({**data, "at_ms": 0, "turn": 0}) for data in event.earlier)
+
+
+def _with_earlier(events: Iterable[CallEvent]) -> list[CallEvent]:
+    whole: list[CallEvent] = []
+    for event in events:
+        whole.append(event)
+        if isinstance(event, CaseContinued):
+            whole += earlier_facts(event)
+    return whole
 
 
 def mask_number(number: str) -> str:
@@ -400,6 +436,25 @@ def _handoff(event: HandoffRequested | None, intents: Sequence[Intent], site: Si
         at_ms=max(0, event.at_ms),
         site=site,
     )
+
+
+def _routing(journal: Sequence[CallEvent]) -> tuple[Rung, ...]:
+    rung: list[Rung] = []
+    for event in journal:
+        if isinstance(event, SiteRung):
+            result = _among(("failed", "answered", "busy", "no_answer", "declined"), event.result)
+            rung.append(
+                Rung(
+                    site=event.site,
+                    result=result,
+                    result_label=labels.RING_RESULTS[result],
+                    at_ms=max(0, event.at_ms),
+                    ring_ms=max(0, event.ring_ms),
+                )
+            )
+        elif isinstance(event, AgentLeft) and rung and rung[-1].site == event.site:
+            rung[-1] = rung[-1].model_copy(update={"talked_ms": max(0, event.talked_ms)})
+    return tuple(rung)
 
 
 _NUMBER_SLOT = re.compile(r"number|phone|email|numero|serial")

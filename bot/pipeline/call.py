@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 from pipecat.frames.frames import EndFrame
@@ -14,7 +15,8 @@ from pipecat.transports.base_transport import BaseTransport
 from pipecat.workers.runner import WorkerRunner
 
 from bot.conversation.clock import CallClock
-from bot.conversation.conversation import CallerTurn, Conversation
+from bot.conversation.conversation import Conversation
+from bot.conversation.inputs import CallerTurn
 from bot.conversation.turns import EndTurn
 from bot.errors import TransportError, VoiceError
 from bot.events import TurnTimed
@@ -30,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 _GOODBYE_LIMIT_S = 60.0
 """The longest the last words may take to be played before the call is ended all the same."""
+_SILENT_WITHIN_S = 1.0
+"""An interruption passes the pipeline in milliseconds."""
 _ANSWER_WITHIN_MS = 10_000
 """Longer than the dialogue may take for a turn."""
 _DEAF_AFTER = 25
@@ -73,7 +77,15 @@ class VoiceCall:
             is_understood=self.conversation.is_sure_of,
         )
         self._speaker = Speaker(voice, SAMPLE_RATE, self._voice_failed)
-        self._playback = Playback(on_said=self.conversation.said, on_first_audio=self._first_audio)
+        self._playback = Playback(
+            on_said=self.conversation.said,
+            on_first_audio=self._first_audio,
+            on_finished=self._one_finished,
+            on_cut=self._all_finished,
+        )
+        self._replies_playing = 0
+        self._all_played = asyncio.Event()
+        self._all_played.set()
         self._resume: asyncio.Task[None] | None = None
         self._worker = PipelineWorker(
             Pipeline([transport.input(), self._listener, self._speaker, transport.output(), self._playback]),
@@ -141,9 +153,33 @@ class VoiceCall:
             self._yielded = list(says)
             return
         self._reply += says
+        if says:
+            self._replies_playing += 1
+            self._all_played.clear()
         for index, one in enumerate(says):
             self._unplayed += 1
             await self._speaker.queue_frame(SayFrame(one, last=index == len(says) - 1))
+
+    async def heard(self) -> None:
+        """See :class:`bot.conversation.conversation.Mouth`."""
+        played = asyncio.create_task(self._all_played.wait(), name="all-played")
+        over = asyncio.create_task(self._media_over.wait(), name="media-over")
+        try:
+            await asyncio.wait({played, over}, timeout=_GOODBYE_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            played.cancel()
+            over.cancel()
+
+    async def hush(self) -> None:
+        """See :class:`bot.conversation.conversation.Mouth`."""
+        self._yielded = []
+        self._begin_reply()
+        if self._all_played.is_set():
+            return
+        self._unplayed = 0
+        await self._listener.broadcast_interruption()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_played.wait(), _SILENT_WITHIN_S)
 
     async def end(self) -> None:
         """See :class:`bot.conversation.conversation.Mouth`: the goodbye is played to its end first."""
@@ -214,6 +250,15 @@ class VoiceCall:
     def _expect(self, expectation: Expectation) -> None:
         self._listener.expect(expectation)
 
+    def _one_finished(self) -> None:
+        self._replies_playing = max(0, self._replies_playing - 1)
+        if not self._replies_playing:
+            self._all_played.set()
+
+    def _all_finished(self) -> None:
+        self._replies_playing = 0
+        self._all_played.set()
+
     def _idle(self) -> None:
         if self._unplayed == 0:
             self.conversation.floor_free()
@@ -231,5 +276,5 @@ class VoiceCall:
                 if played > 0:
                     played -= 1
                 else:
-                    rest.append(Say(sentence, say.private))
+                    rest.append(replace(say, text=sentence))
         return rest

@@ -77,7 +77,8 @@ class Speaker(FrameProcessor):
 class Playback(FrameProcessor):
     """Sits after the output transport, which passes on each frame once it has been played.
 
-    ``on_said(say)``: a reply began. ``on_first_audio()``: its first sample left.
+    ``on_said(say)``: a reply began. ``on_first_audio()``: its first sample left. ``on_finished()``: the last one did.
+    ``on_cut()``: what was to be played has been forgotten.
     """
 
     def __init__(
@@ -85,11 +86,15 @@ class Playback(FrameProcessor):
         *,
         on_said: Callable[[Say], None],
         on_first_audio: Callable[[], None],
+        on_finished: Callable[[], None] = lambda: None,
+        on_cut: Callable[[], None] = lambda: None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._on_said = on_said
         self._on_first_audio = on_first_audio
+        self._on_finished = on_finished
+        self._on_cut = on_cut
         self._parts: list[tuple[SentenceFrame, int]] = []
         self._silent = True
 
@@ -108,8 +113,12 @@ class Playback(FrameProcessor):
                 if self._parts:
                     mark, played = self._parts[-1]
                     self._parts[-1] = (mark, played + 1000 * len(frame.audio) // 2 // frame.sample_rate)
-            case TTSStoppedFrame() | InterruptionFrame():
+            case TTSStoppedFrame():
                 self._silent = True
+                self._on_finished()
+            case InterruptionFrame():
+                self._silent = True
+                self._on_cut()
         await self.push_frame(frame, direction)
 
     def begin_reply(self) -> None:

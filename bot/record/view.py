@@ -12,6 +12,8 @@ from typing import Any
 
 from bot.events import (
     ActionDone,
+    AgentJoined,
+    AgentLeft,
     BotInterrupted,
     BotSaid,
     CallbackPromised,
@@ -19,16 +21,18 @@ from bot.events import (
     CallerSaid,
     CallEvent,
     CallStarted,
+    CaseContinued,
     Fault,
     HandoffRequested,
     Identified,
     OfferTold,
     RecordingAnswered,
     SilenceNoted,
+    SiteRung,
     TurnTimed,
     Understood,
 )
-from bot.handoff.packet import ContextPacket, build_packet
+from bot.handoff.packet import ContextPacket, build_packet, earlier_facts
 
 
 @dataclass
@@ -106,6 +110,8 @@ class CallView:
     offers: list[OfferTold] = field(default_factory=list)
     handoffs: list[HandoffRequested] = field(default_factory=list)
     callbacks: list[CallbackPromised] = field(default_factory=list)
+    continues: str = ""
+    routing: list[SiteRung | AgentJoined | AgentLeft] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     events: list[CallEvent] = field(default_factory=list)
 
@@ -186,6 +192,8 @@ class CallView:
             "actions": [_bare(a) for a in self.actions],
             "offers": [_bare(o) for o in self.offers],
             "callbacks": [_bare(c) for c in self.callbacks],
+            "continues": self.continues or None,
+            "routing": [e.to_json() for e in self.routing],
             "faults": [_bare(f) for f in self.faults],
             "handoff": packet.model_dump(mode="json") if packet and packet.handoff else None,
             "events": [e.to_json() for e in self.events],
@@ -208,6 +216,13 @@ def _bare(event: CallEvent) -> dict[str, Any]:
 def _started(view: CallView, event: CallStarted) -> None:
     view.call_id, view.case_id, view.channel = event.call_id, event.case_id, event.channel
     view.caller_number, view.started_at = event.caller_number, event.started_at
+
+
+def _continued(view: CallView, event: CaseContinued) -> None:
+    view.continues = event.call_id
+    for fact in earlier_facts(event):
+        if isinstance(fact, Identified):
+            view.identity = fact
 
 
 def _caller_said(view: CallView, event: CallerSaid) -> None:
@@ -256,6 +271,7 @@ def _ended(view: CallView, event: CallEnded) -> None:
 
 _FOLDS: dict[type[CallEvent], Callable[[CallView, Any], None]] = {
     CallStarted: _started,
+    CaseContinued: _continued,
     CallerSaid: _caller_said,
     Understood: _understood,
     BotSaid: _bot_said,
@@ -269,5 +285,8 @@ _FOLDS: dict[type[CallEvent], Callable[[CallView, Any], None]] = {
     OfferTold: lambda view, event: view.offers.append(event),
     HandoffRequested: lambda view, event: view.handoffs.append(event),
     CallbackPromised: lambda view, event: view.callbacks.append(event),
+    SiteRung: lambda view, event: view.routing.append(event),
+    AgentJoined: lambda view, event: view.routing.append(event),
+    AgentLeft: lambda view, event: view.routing.append(event),
     Fault: lambda view, event: view.faults.append(event),
 }

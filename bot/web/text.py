@@ -20,7 +20,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 
 from bot.calls import Calls
 from bot.conversation.clock import CallClock
-from bot.conversation.conversation import CallerTurn, Conversation
+from bot.conversation.conversation import Conversation
+from bot.conversation.inputs import CallerTurn
 from bot.errors import AccessDeniedError, CapacityError, InputError, RateLimitedError, UnauthenticatedError
 from bot.models import CallRequest, Channel, Hypothesis, InputMode, Recognition, Say
 from bot.web.access import Access
@@ -95,6 +96,12 @@ class TextCall:
         for say in says:
             self.conversation.said(say)
             await self._send({"type": "said", "text": say.text})
+
+    async def heard(self) -> None:
+        """See :class:`bot.conversation.conversation.Mouth`: nothing is left to be heard."""
+
+    async def hush(self) -> None:
+        """See :class:`bot.conversation.conversation.Mouth`: what was sent has been read."""
 
     async def end(self) -> None:
         """See :class:`bot.conversation.conversation.Mouth`: nothing is left to be heard."""

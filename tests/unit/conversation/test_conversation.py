@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.conversation.clock import CallClock
-from bot.conversation.conversation import CallerTurn, Conversation
+from bot.conversation.conversation import Conversation
+from bot.conversation.inputs import CallerTurn
 from bot.errors import DialogueError, DialogueTimeoutError
 from bot.events import (
     ActionDone,
@@ -63,6 +64,10 @@ class Mouth:
         for say in says:
             assert self.conversation is not None
             self.conversation.said(say)
+
+    async def heard(self) -> None: ...
+
+    async def hush(self) -> None: ...
 
     async def end(self) -> None:
         self.ended = True
