@@ -287,9 +287,15 @@ class AriClient:
         """End a bridge; its channels stay, in our application, in no bridge."""
         await self._order("DELETE", f"bridges/{_id(bridge_id)}", gone={404})
 
-    async def add_channel(self, bridge_id: str, channel_id: str) -> None:
-        """Put a channel into a bridge, out of the one it was in."""
-        await self._order("POST", f"bridges/{_id(bridge_id)}/addChannel", body={"channel": channel_id})
+    async def add_channel(self, bridge_id: str, channel_id: str, *, absorb_keys: bool = False) -> None:
+        """Put a channel into a bridge, out of the one it was in.
+
+        ``absorb_keys``: the keys it presses reach us as events, and nobody in the bridge.
+        """
+        body: dict[str, Any] = {"channel": channel_id}
+        if absorb_keys:
+            body["absorbDTMF"] = True
+        await self._order("POST", f"bridges/{_id(bridge_id)}/addChannel", body=body)
 
     async def remove_channel(self, bridge_id: str, channel_id: str) -> None:
         """Take a channel out of a bridge; it stays in our application."""

@@ -54,6 +54,10 @@ ORDERS: list[tuple[Act, str, str, dict[str, str], Any]] = [
     ),
     (lambda c: c.destroy_bridge("b"), "DELETE", "bridges/b", {}, None),
     (lambda c: c.add_channel("b", "c"), "POST", "bridges/b/addChannel", {}, {"channel": "c"}),
+    (
+        lambda c: c.add_channel("b", "c", absorb_keys=True),
+        "POST", "bridges/b/addChannel", {}, {"channel": "c", "absorbDTMF": True},
+    ),
     (lambda c: c.remove_channel("b", "c"), "POST", "bridges/b/removeChannel", {}, {"channel": "c"}),
     (lambda c: c.start_bridge_moh("b"), "POST", "bridges/b/moh", {}, {"mohClass": "default"}),
     (lambda c: c.stop_bridge_moh("b"), "DELETE", "bridges/b/moh", {}, None),
