@@ -10,6 +10,7 @@ voice engine. It answers at the same door, ``/media``, as the bot does.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 from collections.abc import AsyncGenerator
@@ -22,10 +23,12 @@ from loguru import logger
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.frames.frames import (
     Frame,
+    InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMTextFrame,
+    OutputAudioRawFrame,
     TTSAudioRawFrame,
     TTSSpeakFrame,
 )
@@ -41,6 +44,7 @@ from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TTSService
 from pipecat.services.whisper.stt import WhisperSTTService
 from pipecat.transcriptions.language import Language
+from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPIWebsocketTransport
 from pipecat.workers.runner import WorkerRunner
 
 from bot.french.speak import verbalise
@@ -48,10 +52,24 @@ from bot.operator import load_operator
 from bot.ports import Voice
 from bot.settings import ROOT
 from media.modelstore import find_whisper
-from media.telephony.asterisk import media_transport, read_start
+from media.telephony.asterisk import AsteriskSerializer, read_start
 from media.tts.nanotts import NanoTtsVoice
 
 _RATE = 16_000
+_PACKET_BYTES = 640
+
+
+class _PlainSerializer(AsteriskSerializer):
+    """The same messages; the voice goes out packet by packet as pipecat's own transport paces it."""
+
+    async def serialize(self, frame: Frame) -> str | bytes | None:
+        """See pipecat."""
+        match frame:
+            case OutputAudioRawFrame():
+                return bytes(frame.audio)
+            case InterruptionFrame():
+                return json.dumps({"command": "FLUSH_MEDIA"})
+        return await super().serialize(frame)
 
 
 class Rasa(FrameProcessor):
@@ -113,7 +131,19 @@ def application(rasa_url: str) -> FastAPI:
         await socket.accept(subprotocol="media")
         start = await read_start(socket)
         async with httpx.AsyncClient(base_url=rasa_url, timeout=10) as http:
-            transport = media_transport(socket)
+            transport = FastAPIWebsocketTransport(
+                socket,
+                FastAPIWebsocketParams(
+                    serializer=_PlainSerializer(lambda _: None),
+                    audio_in_enabled=True,
+                    audio_out_enabled=True,
+                    audio_in_sample_rate=_RATE,
+                    audio_out_sample_rate=_RATE,
+                    audio_out_10ms_chunks=2,
+                    audio_out_end_silence_secs=0,
+                    fixed_audio_packet_size=_PACKET_BYTES,
+                ),
+            )
             stt = await asyncio.to_thread(
                 lambda: WhisperSTTService(
                     device="cpu",
