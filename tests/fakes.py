@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.events import CallEvent
-from bot.models import Understanding
+from bot.models import RingResult, Understanding
 from bot.ports import DialogueReply
 
 
@@ -55,3 +55,34 @@ class MemoryJournal:
 
     def of(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+@dataclass
+class ScriptedTelephone:
+    """A telephone line that answers each ringing from a script: a result, an error, or what a function makes of it.
+
+    ``gate``: while set and not open, everything goes on ringing. ``dialled``: number and callback, in order.
+    """
+
+    script: list[Any] = field(default_factory=list)
+    default: RingResult = RingResult.ANSWERED
+    up: bool = True
+    gate: asyncio.Event | None = None
+    dialled: list[tuple[str, str]] = field(default_factory=list)
+    ringing: set[str] = field(default_factory=set)
+    most_ringing: int = 0
+
+    async def dial(self, number: str, *, ring_s: float, callback: str) -> RingResult:
+        assert number not in self.ringing, "the same number is rung twice at once"
+        self.dialled.append((number, callback))
+        self.ringing.add(number)
+        self.most_ringing = max(self.most_ringing, len(self.ringing))
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+            answer = self.script.pop(0) if self.script else self.default
+            if isinstance(answer, Exception):
+                raise answer
+            return answer() if callable(answer) else answer
+        finally:
+            self.ringing.discard(number)

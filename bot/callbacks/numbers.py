@@ -20,6 +20,7 @@ from bot.errors import NumberRefusedError
 MAX_LENGTH = 32
 """Characters that a person may type."""
 
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
 _TYPED = re.compile(r"^\+?[\d\s().\-/]+$")
 _RUNG = {
     PhoneNumberType.FIXED_LINE,
@@ -71,7 +72,7 @@ def subscriber_line(text: str, prefixes: Sequence[str]) -> SubscriberLine:
     Raises:
         NumberRefusedError: no such number, or not one that is rung; ``reason`` says which.
     """
-    typed = unicodedata.normalize("NFKC", text).replace("\u2011", "-").strip()
+    typed = unicodedata.normalize("NFKC", text).translate(_DASHES).strip()
     if not typed or len(typed) > MAX_LENGTH or not _TYPED.match(typed):
         raise NumberRefusedError("malformed", "number: digits, spaces, dots and a leading + are expected")
     parsed = _parsed(typed)
