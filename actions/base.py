@@ -56,7 +56,16 @@ ANSWERS = frozenset(
 
 
 ALWAYS_HEARD = frozenset(
-    {"human_request", "silence_human", "call_ended", "bereavement", "repeat", "wait", "refuse_recording"}
+    {
+        "human_request",
+        "silence_human",
+        "call_ended",
+        "call_returned",
+        "bereavement",
+        "repeat",
+        "wait",
+        "refuse_recording",
+    }
 )
 """Intents that no form takes for an answer."""
 

@@ -25,7 +25,7 @@ from actions.base import (
 from actions.crm.port import CrmError
 from actions.identification import luhn_valid
 from actions.reply import Reason, Skill
-from actions.services import Services
+from actions.services import Services, services
 from actions.turn import LISTEN, Turn
 
 logger = logging.getLogger(__name__)
@@ -92,6 +92,21 @@ class CallEnded(DecrocheAction):
 
     def _when_closed(self, turn: Turn) -> None:
         turn.then(LISTEN)
+
+
+class CallReturned(DecrocheAction):
+    """The caller, who had been handed over, is back: says nothing, the bot has asked what else there is."""
+
+    action = "action_call_returned"
+
+    def handle(self, turn: Turn, used: Services) -> None:
+        """Begin the next request with what is known: nothing was closed, nothing is being asked."""
+        turn.leave_loop()
+        turn.set(closed=False, settled=True, misses=0, upset=0, pending_request=None)
+        turn.then(LISTEN)
+
+    def _when_closed(self, turn: Turn) -> None:
+        self.handle(turn, services())
 
 
 # --- bringing in a person
