@@ -16,11 +16,14 @@ from bot.calls import Calls
 from bot.dialogue.rasa import RasaDialogue
 from bot.errors import StoreError
 from bot.events import CallEvent
+from bot.handoff.token import HandoffTokens
 from bot.lag import LoopLag
 from bot.logs import configure_logs
+from bot.openings import Openings
 from bot.operator import Operator, load_operator
 from bot.pipeline.speaking import spoken_sentences
 from bot.pipeline.voice_activity import SAMPLE_RATE
+from bot.record.cut import close_cut_calls
 from bot.record.journal import CallJournal
 from bot.record.migrations import upgrade
 from bot.record.reader import RecordReader
@@ -91,12 +94,16 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         journal = CallJournal(store, Spool(settings.var / "spool"))
         await journal.start()
         stack.push_async_callback(journal.stop)
+        await journal.replayed()
+        await close_cut_calls(store)
+        record = RecordReader(journal, store)
         dialogue = RasaDialogue(settings.rasa_url, turn_timeout_s=settings.dialogue_timeout_s)
         stack.push_async_callback(dialogue.close)
 
         calls = Calls(
             operator=operator, dialogue=dialogue, journal=journal, transcriber=transcriber, voice=voice,
-            max_calls=settings.max_calls,
+            max_calls=settings.max_calls, openings=Openings(record),
+            tokens=HandoffTokens(settings.resolved_handoff_key()),
         )  # fmt: skip
         stack.push_async_callback(calls.stop)
         offer_loopback_candidates(_is_loopback(settings.host))
@@ -125,7 +132,7 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         app = FastAPI(title="Décroche", version="1", docs_url=None, redoc_url=None)
         app.add_middleware(SecurityHeaders)
         install_problems(app)
-        app.include_router(api_router(ApiDeps(RecordReader(journal, store), access, parts)))
+        app.include_router(api_router(ApiDeps(record, access, parts)))
         app.include_router(browser_router(browser, PageConfig(operator.brand.name)))
         app.include_router(
             phone_router(calls, settings.media_token.get_secret_value(), rehearsal=settings.rehearsal)

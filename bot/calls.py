@@ -12,9 +12,12 @@ from pipecat.transports.base_transport import BaseTransport
 
 from bot.conversation.clock import CallClock
 from bot.conversation.conversation import Conversation, Mouth
+from bot.conversation.opening import Opening
 from bot.errors import CapacityError, InputError
 from bot.events import CallStarted
+from bot.handoff.token import HandoffTokens
 from bot.models import CallerControl, CallRequest, Expectation, HungUp, KeysPressed, Muted
+from bot.openings import Openings
 from bot.operator import Operator
 from bot.pipeline.call import VoiceCall
 from bot.ports import CallControl, Dialogue, Journal, Transcriber, Voice
@@ -22,10 +25,15 @@ from bot.ports import CallControl, Dialogue, Journal, Transcriber, Voice
 log = structlog.get_logger(__name__)
 
 _STOP_WITHIN_S = 10.0
+_CUT_WITHIN_S = 1.0
 
 
 class Calls:
-    """Starts calls and keeps them until they have ended."""
+    """Starts calls and keeps them until they have ended.
+
+    ``openings``: what a call that arrives continues; without it every call begins anew. ``tokens``: sign what travels
+    with a caller to a site; needed for calls whose legs we control.
+    """
 
     def __init__(
         self,
@@ -36,6 +44,8 @@ class Calls:
         transcriber: Transcriber,
         voice: Voice,
         max_calls: int,
+        openings: Openings | None = None,
+        tokens: HandoffTokens | None = None,
     ) -> None:
         self._operator = operator
         self._dialogue = dialogue
@@ -43,6 +53,8 @@ class Calls:
         self._transcriber = transcriber
         self._voice = voice
         self._max = max_calls
+        self._openings = openings
+        self._tokens = tokens
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def capacity_left(self) -> bool:
@@ -71,7 +83,9 @@ class Calls:
             CapacityError: no line is free.
             InputError: a call of that id is running.
         """
-        started = self.admit(request)
+        await self._end_cut(request.resumes)
+        opening = await self._openings.of(request) if self._openings else Opening(request.user_to_user)
+        started = self.admit(request, opening.case_id)
         clock = CallClock(self._operator.zone, request.now)
         call = VoiceCall(
             transport,
@@ -79,7 +93,7 @@ class Calls:
             voice=self._voice,
             clock=clock,
             open_conversation=lambda mouth, on_idle, on_expectation: self.converse(
-                started, clock, mouth, on_idle, on_expectation, control
+                started, clock, mouth, on_idle, on_expectation, control, opening
             ),
         )
         if controls is None:
@@ -87,8 +101,14 @@ class Calls:
         self.own(started.call_id, self._run(call, controls))
         return started.call_id
 
-    def admit(self, request: CallRequest) -> CallStarted:
-        """The first event of a new call.
+    async def _end_cut(self, call_id: str) -> None:
+        """End our side of a call that has lost its media and comes back as another one."""
+        if task := self._running.get(call_id):
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CUT_WITHIN_S)
+
+    def admit(self, request: CallRequest, case_id: str = "") -> CallStarted:
+        """The first event of a new call. ``case_id``: the case that goes on, or empty for a new one.
 
         Raises:
             CapacityError: no line is free.
@@ -103,7 +123,7 @@ class Calls:
         if call_id in self._running:
             raise InputError("call id: that call is running")
         return CallStarted(
-            at_ms=0, turn=0, call_id=call_id, case_id=str(uuid.uuid4()), channel=request.channel.value,
+            at_ms=0, turn=0, call_id=call_id, case_id=case_id or str(uuid.uuid4()), channel=request.channel.value,
             caller_number=request.caller_number, started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )  # fmt: skip
 
@@ -115,11 +135,12 @@ class Calls:
         on_idle: Callable[[], None] = lambda: None,
         on_expectation: Callable[[Expectation], None] = lambda _: None,
         control: CallControl | None = None,
+        opening: Opening | None = None,
     ) -> Conversation:
         """A conversation over this process's dialogue and journal."""
         return Conversation(
             started, self._operator, self._dialogue, self._journal, clock, mouth,
-            on_idle, on_expectation, control,
+            on_idle, on_expectation, control, self._tokens, opening or Opening(),
         )  # fmt: skip
 
     @property

@@ -106,6 +106,7 @@ class CallJournal:
         self._lost = 0
         self._closed = False
         self._writer: asyncio.Task[None] | None = None
+        self._replayed = asyncio.Event()
 
     # --- lifecycle
 
@@ -113,6 +114,18 @@ class CallJournal:
         """Start the writer; it first replays what an earlier run left in the spool."""
         if self._writer is None:
             self._writer = asyncio.create_task(self._run(), name="journal-writer")
+
+    async def replayed(self, timeout: float = 10.0) -> bool:
+        """Wait until what an earlier run left in the spool has been written, or found impossible to write now.
+
+        False: not in ``timeout`` seconds.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._replayed.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def stop(self, timeout: float = 10.0) -> None:
         """Write what is left within ``timeout`` seconds, spool the rest, end the live readers."""
@@ -229,6 +242,7 @@ class CallJournal:
         running = True
         try:
             await self._replay()
+            self._replayed.set()
             probe_at = loop.time() + self._limits.probe_s
             while running:
                 running = await self._fill_batch(probe_at - loop.time() if self._down else None)

@@ -216,6 +216,22 @@ class CallStore:
         async with self._connection() as connection:
             return [dict(row.summary) for row in await connection.execute(query)]
 
+    async def unended(self) -> list[tuple[CallView, int]]:
+        """Every call without an end, oldest first, each with the number of its last event.
+
+        Raises:
+            StoreError: the database did not answer.
+        """
+        query = select(CallRow.call_id).where(CallRow.duration_ms.is_(None)).order_by(CallRow.started_at)
+        async with self._connection() as connection:
+            found = []
+            for row in await connection.execute(query):
+                events = await _events(connection, row.call_id)
+                view = CallView.of((event for _, event in events), row.call_id)
+                if events and not view.ended:
+                    found.append((view, events[-1][0]))
+        return found
+
     async def get_handoff(self, handoff_id: str) -> dict[str, Any] | None:
         """The newest version of a context packet, as JSON; None: no such packet.
 
