@@ -172,6 +172,13 @@ class Stack:
             for task in waits:
                 task.cancel()
 
+    def is_running(self, name: str) -> bool:
+        """Whether this part was started and has not ended, by itself or otherwise."""
+        return any(
+            part.name == name and part.process is not None and part.process.returncode is None
+            for part in self._running
+        )
+
     def log_tail(self, name: str) -> str:
         """The last lines of a part's log."""
         try:

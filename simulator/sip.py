@@ -12,9 +12,11 @@ import importlib.util
 import json
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self
 
@@ -83,16 +85,6 @@ class Sound:
     times: npt.NDArray[np.float64]
     sent: Pcm
     heard: Pcm
-
-    def between(self, start: float, end: float) -> Sound:
-        """The frames from ``start`` on and before ``end``, seconds of the clock."""
-        first, last = np.searchsorted(self.times, (start, end))
-        size = wire.FRAME_BYTES // 2
-        return Sound(
-            self.times[first:last],
-            self.sent[first * size : last * size],
-            self.heard[first * size : last * size],
-        )
 
 
 class SipPhone:
@@ -259,9 +251,10 @@ class SipPhone:
         """Every key that the other side pressed."""
         return "".join(one.facts["digit"] for one in self.events if one.event == "key")
 
-    def sound(self) -> Sound:
-        """Everything sent and heard so far."""
-        ticks = self._ticks
+    def sound(self, start: float = 0.0, end: float = float("inf")) -> Sound:
+        """What was sent and heard from ``start`` on and before ``end``, seconds of the clock; all of it so far."""
+        first, last = (bisect_left(self._ticks, moment, key=itemgetter(0)) for moment in (start, end))
+        ticks = self._ticks[first:last]
         return Sound(
             np.array([at for at, _, _ in ticks], dtype=np.float64),
             from_bytes(b"".join(sent for _, sent, _ in ticks)),

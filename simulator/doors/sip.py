@@ -13,6 +13,7 @@ import numpy as np
 
 from bot.errors import TransportError
 from bot.models import Pcm
+from media.telephony.caller import user_to_user_header
 from media.telephony.rehearsal import Rehearsal
 from simulator.line import FRAME, FRAME_S
 from simulator.sip import Happened, SipPhone, State
@@ -42,7 +43,7 @@ class SipDoor:
         self._uri = uri
         self._ring_s = ring_s
         self.call_id = str(uuid4())
-        self._said = Rehearsal(self.call_id, now).to_user()
+        self._said = user_to_user_header(Rehearsal(self.call_id, now).to_user())
         self._phone = SipPhone(caller_number, bind="127.0.0.1" if _is_loopback(uri) else "")
         self._phone.on_tick = self._ticked
         self._phone.on_event = self._happened
@@ -55,7 +56,7 @@ class SipDoor:
         await self._phone.__aenter__()
         try:
             await self._phone.connect(
-                self._uri, {"User-to-User": f"{self._said.encode().hex()};encoding=hex"}, self._ring_s
+                self._uri, {"User-to-User": self._said}, self._ring_s
             )
         except BaseException:
             await self._phone.__aexit__(None, None, None)

@@ -16,20 +16,29 @@ from uuid import uuid4
 import httpx
 import yaml
 
+from bot.models import Pcm, RecognitionHint
 from bot.settings import ROOT
 from bot.stack import PARTS, PHONE_PARTS, Stack, fresh_stack
+from media.stt.whisper import WhisperTranscriber
+from media.telephony.caller import user_to_user_header
 from media.telephony.rehearsal import Rehearsal
 from simulator.api import Server, live_events
-from simulator.sip import Codec, Manner, SipAgent, SipPhone, Sound, State
+from simulator.line import into_telephone
+from simulator.script import Caller
+from simulator.sip import Codec, Manner, SipAgent, SipPhone, Sound
+from simulator.voices import Voices
 from tests.e2e.telephone import judge
+from tests.e2e.telephone.wire import Wire
 
 SITES = ("first", "second", "third")
 """In the order in which they are rung."""
 
 SUBSCRIBER = "+33611223344"
 FALLBACK = "+33180880099"
-SPARE_S = 5.0
+SPARE = 5.0
 """Multiplies every promised time: tests share two busy cores. ``bench/telephone.py`` prints the real figures."""
+
+_VOICES = Voices()
 
 Event = Mapping[str, Any]
 
@@ -120,7 +129,27 @@ class Call:
 
     def heard(self, start: float, end: float | None = None) -> Sound:
         """What the caller heard from ``start`` on."""
-        return self.phone.sound().between(start, self.now if end is None else end)
+        return self.phone.sound(start, self.now if end is None else end)
+
+    async def says(self, text: str) -> float:
+        """Say it in a caller's voice; when it will have been said."""
+        speech = into_telephone(await _VOICES.speak(Caller(), text))
+        self.phone.play(speech)
+        return time.monotonic() + len(speech) / judge.RATE
+
+    async def until_quiet(self, since: float, *, quiet_s: float = 0.8, within_s: float = 30.0) -> float:
+        """Return when something has been heard since then, and nothing for ``quiet_s``; when it ended.
+
+        Raises:
+            TimeoutError: nothing was heard, or it never ended.
+        """
+        async with asyncio.timeout(within_s):
+            while True:
+                await asyncio.sleep(0.1)
+                sound = self.heard(since)
+                last = judge.last_sound_s(sound.heard)
+                if last and len(sound.heard) / judge.RATE - last >= quiet_s:
+                    return float(sound.times[0]) + last
 
     async def _follow(self, server: Server) -> None:
         async for event in live_events(server, self.call_id):
@@ -135,6 +164,8 @@ class TelephoneLine:
 
     stack: Stack
     doors: Doors
+    wire: Wire
+    """Between the bot and Asterisk's REST interface."""
 
     @property
     def server(self) -> Server:
@@ -152,7 +183,7 @@ class TelephoneLine:
     ) -> AsyncIterator[Call]:
         """A caller, answered. ``follow``: read the call's journal along."""
         rehearsal = Rehearsal(str(uuid4()))
-        header = {"User-to-User": f"{rehearsal.to_user().encode().hex()};encoding=hex"}
+        header = {"User-to-User": user_to_user_header(rehearsal.to_user())}
         async with SipPhone(number, codec=codec) as phone:
             answered = await phone.connect(self.uri, header)
             call = Call(phone, rehearsal.call_id, answered)
@@ -218,11 +249,18 @@ async def telephone_line(
         },
         parts,
     )
-    await stack.start()
-    try:
-        yield TelephoneLine(stack, doors)
-    finally:
-        await stack.stop()
+    with Wire(stack.ports.ari) as wire:
+        stack.part_env = {"bot": {"DECROCHE_ARI_URL": f"http://127.0.0.1:{wire.port}/ari"}}
+        await stack.start()
+        try:
+            yield TelephoneLine(stack, doors, wire)
+        finally:
+            await stack.stop()
+
+
+async def read(hearing: WhisperTranscriber, heard: Pcm) -> str:
+    """What a recogniser makes of what a party heard."""
+    return (await hearing.transcribe(heard, RecognitionHint())).text
 
 
 async def eventually(check: Callable[[], Any], within_s: float, every_s: float = 0.1) -> bool:
@@ -233,8 +271,3 @@ async def eventually(check: Callable[[], Any], within_s: float, every_s: float =
             return False
         await asyncio.sleep(every_s)
     return True
-
-
-async def over(phone: SipPhone, within_s: float) -> float:
-    """When the call ended for this party."""
-    return await phone.until(State.OVER, within_s)

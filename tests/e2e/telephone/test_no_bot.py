@@ -10,7 +10,7 @@ import pytest_asyncio
 from bot.stack import PHONE_PARTS
 from simulator.sip import Manner, SipPhone, State
 from tests.e2e.telephone import judge
-from tests.e2e.telephone.rig import FALLBACK, SPARE_S, SUBSCRIBER, TelephoneLine, telephone_line
+from tests.e2e.telephone.rig import FALLBACK, SPARE, SUBSCRIBER, TelephoneLine, telephone_line
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,13 +30,13 @@ async def test_a_sentence_then_the_fallback_number(botless: TelephoneLine) -> No
         with pytest.raises(TimeoutError):
             await caller.until(State.OVER, 2.0)
         (invitation,) = carrier.invitations
-        waiting = caller.sound().between(answered, picked_up).heard
-        talking = caller.sound().between(picked_up + 0.7, picked_up + 1.9).heard
-        there = carrier.sound().between(picked_up + 0.7, picked_up + 1.9).heard
+        waiting = caller.sound(answered, picked_up).heard
+        talking = caller.sound(picked_up + 0.7, picked_up + 1.9).heard
+        there = carrier.sound(picked_up + 0.7, picked_up + 1.9).heard
     assert f"sip:{FALLBACK}@" in invitation.request
     first = judge.first_sound_s(waiting)
     assert first is not None
-    assert first < 0.5 * SPARE_S, "the sentence follows the answer"
+    assert first < 0.5 * SPARE, "the sentence follows the answer"
     assert judge.speech_s(waiting) > 3.0, "two sentences were said"
     assert judge.music_s(waiting) > 3.0, "and music between the tries to find a bot"
     assert judge.longest_silence_s(waiting) < 2.0

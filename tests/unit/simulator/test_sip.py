@@ -42,8 +42,8 @@ async def test_each_hears_the_other(codec: Codec) -> None:
     assert "+33611223344" in invitation.header("From")
     assert (agent.keys, caller.keys) == ("5", "1")
     later = (answered + 1.0, answered + 1.5)
-    assert pitch(caller.sound().between(*later).heard) == pytest.approx(1000, abs=5)
-    assert pitch(agent.sound().between(*later).heard) == pytest.approx(440, abs=5)
+    assert pitch(caller.sound(*later).heard) == pytest.approx(1000, abs=5)
+    assert pitch(agent.sound(*later).heard) == pytest.approx(440, abs=5)
     assert over - answered == pytest.approx(1.6, abs=0.4)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from bot.errors import TransportError
 from media.audio import rms_dbfs
+from media.telephony.caller import user_to_user
 from media.telephony.rehearsal import read_rehearsal
 from simulator.doors.sip import SipDoor
 from simulator.line import FRAME
@@ -37,9 +38,7 @@ async def test_ticks_of_a_real_call() -> None:
     assert (sent[began:][: len(said)] == said).all(), "what left is on tape as it left"
     assert bot.keys == "4"
     assert not bot.in_call
-    rehearsal = read_rehearsal(
-        bytes.fromhex(bot.invitations[0].header("User-to-User").split(";")[0]).decode()
-    )
+    rehearsal = read_rehearsal(user_to_user(bot.invitations[0].header("User-to-User")))
     assert rehearsal is not None
     assert (rehearsal.call_id, rehearsal.now) == (door.call_id, NOW)
 
