@@ -18,6 +18,7 @@ from bot.errors import StoreError
 from bot.events import CallEvent
 from bot.handoff.token import HandoffTokens
 from bot.lag import LoopLag
+from bot.line import open_line
 from bot.logs import configure_logs
 from bot.openings import Openings
 from bot.operator import Operator, load_operator
@@ -33,7 +34,7 @@ from bot.settings import Settings
 from bot.web.access import Access
 from bot.web.api import ApiDeps, PartState, api_router
 from bot.web.browser import BrowserCalls, PageConfig, SecurityHeaders, browser_router
-from bot.web.phone import phone_router
+from bot.web.phone import no_line, phone_router
 from bot.web.problems import install_problems
 from bot.web.text import text_router
 from media.modelstore import find_whisper
@@ -99,6 +100,10 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         record = RecordReader(journal, store)
         dialogue = RasaDialogue(settings.rasa_url, turn_timeout_s=settings.dialogue_timeout_s)
         stack.push_async_callback(dialogue.close)
+        line = open_line(settings, operator)
+        if line:
+            # Stopped after the calls: it sees them end, and sends their callers to where a sentence waits for them.
+            stack.push_async_callback(line.stop)
 
         calls = Calls(
             operator=operator, dialogue=dialogue, journal=journal, transcriber=transcriber, voice=voice,
@@ -120,7 +125,9 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         stack.push_async_callback(lag.stop)
 
         async def parts() -> dict[str, PartState]:
+            telephone = {"telephone": PartState(ok=line.up, detail=f"{line.calls} calls")} if line else {}
             return {
+                **telephone,
                 "dialogue": PartState(ok=await dialogue.ready()),
                 "record": PartState(ok=not journal.state.spooling, detail=f"{journal.state.lost} lost"),
                 "loop": PartState(ok=lag.worst_ms < _LATE_MS, detail=f"{lag.worst_ms} ms late at worst"),
@@ -135,9 +142,16 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         app.include_router(api_router(ApiDeps(record, access, parts)))
         app.include_router(browser_router(browser, PageConfig(operator.brand.name)))
         app.include_router(
-            phone_router(calls, settings.media_token.get_secret_value(), rehearsal=settings.rehearsal)
+            phone_router(
+                calls,
+                settings.media_token.get_secret_value(),
+                rehearsal=settings.rehearsal,
+                claim=line.claim if line else no_line,
+            )
         )
         app.include_router(text_router(calls, access))
+        if line:
+            await line.start()
         log.info("ready", brand=operator.brand.name, voice=voice.name, port=settings.port)
         yield app
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot.errors import ConfigurationError, DecrocheError
+from bot.logs import configure_logs
 from bot.operator import Operator, load_operator
 from bot.settings import ROOT, AsteriskSettings, Settings
 from bot.stack import PARTS, PHONE_PARTS, Stack, fresh_stack
@@ -47,6 +48,17 @@ def serve() -> None:
     from bot.app import serve as run  # the speech libraries take seconds to import: only when needed
 
     run(Settings())
+
+
+@cli.command()
+def rescue() -> None:
+    """Watch over the telephone's callers: those whose bot died are sent to a sentence, and to a bot again."""
+    from bot.line import rescue as watch
+
+    settings = Settings()
+    configure_logs(as_json=settings.log_json)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(watch(settings))
 
 
 @cli.command()

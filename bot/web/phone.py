@@ -29,11 +29,12 @@ Claim = Callable[[str], ClaimedCall | None]
 """The call that a single-use token stands for, once; None for a token that is forged, spent or too old."""
 
 
-def _no_line(token: str) -> ClaimedCall | None:
+def no_line(token: str) -> ClaimedCall | None:
+    """No telephone line: no token is known."""
     return None
 
 
-def phone_router(calls: Calls, media_token: str, *, rehearsal: bool, claim: Claim = _no_line) -> APIRouter:
+def phone_router(calls: Calls, media_token: str, *, rehearsal: bool, claim: Claim = no_line) -> APIRouter:
     """The router.
 
     ``claim``: the telephone line's calls; their media carries a token of its own, good for one connection. Simulated
