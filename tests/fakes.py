@@ -20,6 +20,7 @@ class ScriptedDialogue:
     default: list[dict[str, Any]] = field(default_factory=lambda: [{"text": "Très bien."}])
     received: list[str] = field(default_factory=list)
     metadata: list[Mapping[str, Any]] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
     gate: asyncio.Event | None = None
     in_flight: int = 0
     most_in_flight: int = 0
@@ -27,6 +28,7 @@ class ScriptedDialogue:
     async def turn(self, call_id: str, message: str, metadata: Mapping[str, Any]) -> DialogueReply:
         self.received.append(message)
         self.metadata.append(metadata)
+        self.senders.append(call_id)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
