@@ -33,6 +33,7 @@ class Wire:
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_START_TIMEOUT_S)
+        self._loop.close()
 
     def cut(self) -> None:
         """Every connection breaks, with a reset; new ones too, until it is mended."""
@@ -54,6 +55,9 @@ class Wire:
         self._listening.set()
         self._loop.run_forever()
         server.close()
+        for task in (tasks := asyncio.all_tasks(self._loop)):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._whole:
