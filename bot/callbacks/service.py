@@ -70,11 +70,15 @@ class CallbackService:
         self._store = store
         self._policy = policy
         self._line = line
-        self._now = now
+        self.now = now
         self.on_new: Callable[[], None] = lambda: None
         """Called when there is a new callback: the dialer's alarm clock."""
         self.on_cancelled: Callable[[str], None] = lambda _: None
         """Called with the id of a callback that was called off while it was being rung."""
+
+    def opens(self) -> datetime:
+        """When somebody in metropolitan France who asks now would be rung; past or now: at once."""
+        return self._policy.promise(self.now(), "FR", "Europe/Paris")
 
     async def request(self, wanted: Wanted) -> Requested:
         """A callback, or the one that is open for that number already.
@@ -88,7 +92,7 @@ class CallbackService:
         if not self._line:
             raise CapacityError("no telephone line is set up: nobody can be rung")
         line = subscriber_line(wanted.number, self._policy.rules.prefixes)
-        now = self._now()
+        now = self.now()
         if wanted.asked_at is not None and wanted.asked_at > now + ASKED_AT_MOST:
             raise InputError(f"at: more than {ASKED_AT_MOST.days} days ahead")
         promised = self._policy.promise(now, line.region, line.zone, wanted.asked_at)
@@ -131,7 +135,7 @@ class CallbackService:
         """
         for _ in range(_RACES):
             before = await self.get(callback_id)
-            after = self._policy.cancel(before, self._now())
+            after = self._policy.cancel(before, self.now())
             if after is before:
                 return before
             if saved := await self._store.save(before, after):

@@ -14,8 +14,7 @@ from fastapi import APIRouter, Request, Response
 from bot.callbacks.french import REFUSALS, promise, when
 from bot.callbacks.model import Callback
 from bot.callbacks.numbers import MAX_LENGTH
-from bot.callbacks.policy import CallbackPolicy
-from bot.callbacks.service import CallbackService, Wanted, utc_now
+from bot.callbacks.service import CallbackService, Wanted
 from bot.errors import CapacityError, DecrocheError, InputError, NumberRefusedError, RateLimitedError
 from bot.web.browser import STATIC
 from bot.web.guard import AddressLimit, FormGuard, FormKey
@@ -67,7 +66,6 @@ class _Refused(Exception):
 
 def callback_page_router(
     callbacks: CallbackService,
-    policy: CallbackPolicy,
     texts: PageTexts,
     guard: FormGuard,
     addresses: AddressLimit,
@@ -88,8 +86,7 @@ def callback_page_router(
     def render(
         request: Request, status: int, values: Mapping[str, str], refused: _Refused | None
     ) -> Response:
-        now = utc_now()
-        opens = policy.promise(now, "FR", "Europe/Paris")
+        now, opens = callbacks.now(), callbacks.opens()
         key = guard.issue(request.cookies.get(COOKIE, ""))
         body = template.render(
             **base,
@@ -120,7 +117,7 @@ def callback_page_router(
             return render(request, err.status, values, err)
         body = template.render(
             **base, token="", opens="", values={}, error="", error_at_number=False,
-            done=promise(callback, utc_now()), end=callback.number[-2:],
+            done=promise(callback, callbacks.now()), end=callback.number[-2:],
         )  # fmt: skip
         return _page(body, 200)
 

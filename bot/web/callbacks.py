@@ -13,7 +13,7 @@ from bot.callbacks.french import promise
 from bot.callbacks.model import OPEN, Callback, Kind, Outcome, State
 from bot.callbacks.numbers import MAX_LENGTH
 from bot.callbacks.report import Report, clock, immediate, report
-from bot.callbacks.service import CallbackService, Wanted, utc_now
+from bot.callbacks.service import CallbackService, Wanted
 from bot.callbacks.store import CallbackFilter
 from bot.handoff.packet import mask_number
 from bot.web.access import Access
@@ -152,7 +152,7 @@ def callbacks_router(callbacks: CallbackService, access: Access) -> APIRouter:
             )
         )  # fmt: skip
         _audit("audit.callback_requested", who, requested.callback)
-        return _answer(_document(requested.callback), 201 if requested.created else 200)
+        return _answer(_document(requested.callback, callbacks.now()), 201 if requested.created else 200)
 
     @router.get("/api/callbacks", response_model=CallbackList, responses=responses(*_REFUSALS))
     async def list_callbacks(
@@ -167,7 +167,10 @@ def callbacks_router(callbacks: CallbackService, access: Access) -> APIRouter:
         states = OPEN if state == "open" else frozenset({State(state)} if state else ())
         found = await callbacks.find(CallbackFilter(limit, since, states, kind, outcome))
         log.info("audit.callbacks_listed", who=who, callbacks=len(found))
-        body = {"callbacks": [_document(one) for one in found], "report": _report(report(found))}
+        body = {
+            "callbacks": [_document(one, callbacks.now()) for one in found],
+            "report": _report(report(found)),
+        }
         return _answer(body)
 
     @router.get(
@@ -177,7 +180,7 @@ def callbacks_router(callbacks: CallbackService, access: Access) -> APIRouter:
         """One callback, its tries and its clock."""
         found = await callbacks.get(callback_id)
         _audit("audit.callback_opened", who, found)
-        return _answer(_document(found))
+        return _answer(_document(found, callbacks.now()))
 
     @router.delete(
         "/api/callbacks/{callback_id}", response_model=CallbackDocument, responses=responses(404, *_REFUSALS)
@@ -186,12 +189,12 @@ def callbacks_router(callbacks: CallbackService, access: Access) -> APIRouter:
         """Call it off, also while it rings. What is over already comes back as it is."""
         found = await callbacks.cancel(callback_id)
         _audit("audit.callback_cancelled", who, found)
-        return _answer(_document(found))
+        return _answer(_document(found, callbacks.now()))
 
     return router
 
 
-def _document(callback: Callback) -> dict[str, Any]:
+def _document(callback: Callback, now: datetime) -> dict[str, Any]:
     ticks = clock(callback)
     return CallbackDocument(
         callback_id=callback.callback_id,
@@ -219,7 +222,7 @@ def _document(callback: Callback) -> dict[str, Any]:
             late_ms=ticks.late_ms,
         ),
         merged_into=callback.merged_into,
-        message=promise(callback, utc_now()),
+        message=promise(callback, now),
     ).model_dump(mode="json")
 
 
