@@ -4,7 +4,7 @@ export OMP_NUM_THREADS ?= 1
 py := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types imports unit dialogue contracts e2e text-calls sound-calls calls bench lock schema clean
+.PHONY: help setup run phone test check lint types imports unit dialogue contracts e2e text-calls sound-calls calls bench lock schema clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -14,6 +14,10 @@ setup:           ## environments, models and the trained dialogue; does nothing 
 
 run: setup       ## start everything, place a sample call, serve until Ctrl-C
 	@$(py)/decroche up --sample-call
+
+phone:           ## start everything with a telephone line, and say how to call it
+	@ops/setup.sh --phone
+	@$(py)/decroche up --phone
 
 test:            ## set-up, then every check and every test, with the real components
 	@ops/setup.sh --test

@@ -17,7 +17,7 @@ MIN_KEY_BYTES = 16
 class Settings(BaseSettings):
     """Settings of the bot process. Every field is an environment variable with the prefix ``DECROCHE_``."""
 
-    model_config = SettingsConfigDict(env_prefix="DECROCHE_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="DECROCHE_", env_ignore_empty=True, extra="forbid")
 
     host: str = "127.0.0.1"
     port: int = 8080

@@ -2,13 +2,15 @@
 # Make this checkout ready: uv, the two Python environments, the speech models, the trained dialogue.
 # Nothing is done twice: each step leaves a stamp of its inputs. Downloads are cached outside the checkout.
 #   ops/setup.sh          what running needs
+#   ops/setup.sh --phone  also an Asterisk, for the telephone line
 #   ops/setup.sh --test   also what the tests need (system packages: installed as root when CI=true, else named)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/decroche
-tests=false
-[ "${1:-}" = --test ] && tests=true
+tests=false phone=false
+[ "${1:-}" = --test ] && tests=true phone=true
+[ "${1:-}" = --phone ] && phone=true
 mkdir -p "$cache" var models/rasa
 
 step() { printf '\033[1m▸ %s\033[0m\n' "$*"; }
@@ -77,6 +79,11 @@ if [ ! -f "$model" ]; then
     rm -rf models/rasa/new
 fi
 
+# --- the telephone: this machine's Asterisk, or one of our own
+if $phone; then
+    ops/asterisk.sh >/dev/null || exit 1
+fi
+
 # --- system packages for the tests
 if $tests; then
     packages=()
@@ -84,6 +91,7 @@ if $tests; then
     need chromium chromium
     need sox sox
     need espeak-ng espeak-ng
+    need sipp sip-tester
     [ -x "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] || packages+=(postgresql)
     if [ ${#packages[@]} -gt 0 ]; then
         if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ]; then

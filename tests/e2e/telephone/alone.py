@@ -50,7 +50,7 @@ class Alone:
         """What its console answers."""
         conf = self.config.folder / "etc" / "asterisk.conf"
         process = await asyncio.create_subprocess_exec(
-            self.installed.binary, "-C", str(conf), "-n", "-rx", command, stdout=asyncio.subprocess.PIPE
+            self.installed.binary, "-C", str(conf), "-rx", command, stdout=asyncio.subprocess.PIPE
         )
         answer, _ = await asyncio.wait_for(process.communicate(), 10)
         return _TO_A_TERMINAL.sub("", answer.decode(errors="replace"))
