@@ -12,7 +12,8 @@ COPY bot bot
 COPY media media
 COPY simulator simulator
 RUN uv pip install --python .venv/bin/python --no-deps --editable . && .venv/bin/python -m media.modelstore
-RUN useradd --system --create-home decroche && mkdir -p var && chown decroche var
+# /asterisk: the configuration and the sounds of the Asterisk beside it, which runs as the same user (ops/asterisk.Dockerfile).
+RUN useradd --system --uid 990 --create-home decroche && mkdir -p var /asterisk && chown decroche var /asterisk
 USER decroche
 ENV PATH=/decroche/.venv/bin:$PATH DECROCHE_HOST=0.0.0.0
 CMD ["decroche", "serve"]
