@@ -50,6 +50,7 @@ from media.telephony.callstate import (
     Order,
 )
 from media.telephony.orders import CALL_VARIABLE, UUI_VARIABLE, Ari, LineSettings, carry_out
+from media.telephony.rehearsal import read_rehearsal
 from media.telephony.rescue import call_of, help_out, is_caller, orphans, scene_of
 
 log = structlog.get_logger(__name__)
@@ -166,7 +167,10 @@ class AsteriskLine:
 
     def _receive(self, channel: Channel, *, resumes: bool) -> None:
         """A caller: new, or one that a failure cut off and that comes from the rescue."""
-        call_id = str(uuid.uuid4())
+        said = user_to_user(channel.variables.get(UUI_VARIABLE, ""))
+        rehearsed = read_rehearsal(said) if self._settings.rehearsal else None
+        chosen = rehearsed.call_id if rehearsed and not resumes else ""
+        call_id = chosen if chosen and chosen not in self._calls else str(uuid.uuid4())
         number = e164(channel.caller_number)
         if number == self._settings.number:
             number = ""  # a call that we made: the channel shows our own number
@@ -174,7 +178,8 @@ class AsteriskLine:
             CallerChannel.PHONE,
             number,
             call_id,
-            user_to_user=user_to_user(channel.variables.get(UUI_VARIABLE, "")),
+            rehearsed.now if rehearsed else None,
+            user_to_user=said,
             resumes=_uuid(channel.variables.get(CALL_VARIABLE, "")) if resumes else "",
         )
         log.info("call in", call_id=call_id, resumes=request.resumes, withheld=not number)

@@ -92,6 +92,7 @@ class LineSettings:
 
     ``app``: our Stasis application. ``connection``: the ``websocket_client`` that leads to the bot's media door.
     ``rescue_context``: where in the dialplan callers without a bot go. ``music``: class of the hold music.
+    ``rehearsal``: a simulated caller may choose the call's id and what time it is.
     """
 
     number: str
@@ -100,6 +101,7 @@ class LineSettings:
     connection: str = "bot"
     rescue_context: str = RESCUE_CONTEXT
     music: str = "decroche"
+    rehearsal: bool = False
 
 
 async def carry_out(
