@@ -19,7 +19,9 @@ def open_line(settings: Settings, operator: Operator) -> AsteriskLine | None:
         return None
     return AsteriskLine(
         _client(settings),
-        LineSettings(operator.telephony.number, settings.trunk_host, app=settings.ari_app),
+        LineSettings(
+            operator.telephony.number, settings.trunk_host, app=settings.ari_app, rehearsal=settings.rehearsal
+        ),
     )
 
 
