@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# An Asterisk that Décroche can use: 22 or later, with chan_websocket.
+# An Asterisk that Décroche can use: 22.8 or later, with chan_websocket.
 #   ops/asterisk.sh [DEST]     DEST: where it is kept; default ~/.cache/decroche/asterisk
 # Takes the one this machine has, when it is good enough. Otherwise fetches Debian's into DEST: nothing is installed
 # on the machine and root is not needed. Writes DEST/paths (binary, modules, data, version) and prints it.
@@ -7,7 +7,7 @@
 # and a package that has moved on in Debian does not change what runs here.
 set -euo pipefail
 
-minimum=22
+minimum=22.8                                         # the first whose chan_websocket speaks JSON
 suite=forky                                          # the first Debian that carries Asterisk 22
 dest=$(realpath -m "${1:-${XDG_CACHE_HOME:-$HOME/.cache}/decroche/asterisk}")
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -19,8 +19,11 @@ packages='asterisk|asterisk-modules|libc6|libgcc-s1|libstdc\+\+6|libcap2|libcryp
 step() { printf '\033[1m▸ %s\033[0m\n' "$*" >&2; }
 fail() { printf '\033[31m✗ %s\033[0m\n' "$*" >&2; exit 1; }
 
-major() { "$1" -V 2>/dev/null | sed -n 's/^Asterisk \([0-9]*\)\..*/\1/p'; }
-good() { [ "$(major "$1")" -ge "$minimum" ] 2>/dev/null; }
+good() { # BINARY: whether it starts and is recent enough
+    local version
+    version=$("$1" -V 2>/dev/null | sed -n 's/^Asterisk \([0-9][0-9.]*\).*/\1/p')
+    [ -n "$version" ] && printf '%s\n' "$minimum" "$version" | sort -CV
+}
 
 write_paths() { # BINARY MODULES DATA
     mkdir -p "$dest"
@@ -115,6 +118,6 @@ cat >"$launcher" <<LAUNCH
 exec "$loader" --argv0 asterisk --library-path "$libraries" "$root/usr/sbin/asterisk" "\$@"
 LAUNCH
 chmod +x "$launcher"
-good "$launcher" || fail "what Debian $suite carries is not Asterisk $minimum or later, or does not start: $("$launcher" -V 2>&1 | tail -n 1)"
+good "$launcher" || fail "what Debian $suite carries is not Asterisk $minimum or later, or does not start: $("$launcher" -V 2>&1 | tail -n 1 || true)"
 [ -f "$libraries/asterisk/modules/chan_websocket.so" ] || fail "Debian's Asterisk came without chan_websocket"
 write_paths "$launcher" "$libraries/asterisk/modules" "$root/usr/share/asterisk"
