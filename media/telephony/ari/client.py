@@ -8,7 +8,8 @@ What Asterisk's refusals mean:
 
     400  a parameter is wrong; for a bridge's orders also: no such channel
     404  no such channel, bridge or playback: it has ended already
-    409  the id is taken (creating); or the channel is not under our control (any longer)
+    409  the id is taken (creating); no music is playing (stopping it on a bridge); or the channel is not under our
+         control (any longer)
     412  the channel is in a state that does not allow it, mostly: it is hanging up
     422  the channel is not in this bridge, or not under our control
     500  Asterisk could not do it: an endpoint that does not exist, no contact, no resources
@@ -308,7 +309,7 @@ class AriClient:
 
     async def stop_bridge_moh(self, bridge_id: str) -> None:
         """The contrary of :meth:`start_bridge_moh`."""
-        await self._order("DELETE", f"bridges/{_id(bridge_id)}/moh", gone={404})
+        await self._order("DELETE", f"bridges/{_id(bridge_id)}/moh", gone={404, 409})
 
     async def play_on_bridge(self, bridge_id: str, playback_id: str, media: str) -> None:
         """As :meth:`play_on_channel`, to everybody in the bridge."""

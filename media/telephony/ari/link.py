@@ -33,7 +33,7 @@ REPLACED_DELAY_S = 30.0
 """Two bots that fight over one application would drop each other's calls: the one that lost waits long."""
 STABLE_AFTER_S = 10.0
 """A connection that lasted this long was a good one: the next wait starts from the shortest again."""
-_CLOSE_WITHIN_S = 1.0
+CLOSE_WITHIN_S = 0.5
 _MAX_FRAME_BYTES = 4_194_304
 """Beyond what is merely refused, a message that is not even read: the connection is ended."""
 _MAX_BAD_MESSAGES = 50
@@ -150,7 +150,7 @@ class EventLink:
             compression=None,
             proxy=None,
             open_timeout=settings.connect_timeout_s,
-            close_timeout=_CLOSE_WITHIN_S,
+            close_timeout=CLOSE_WITHIN_S,
             ping_interval=settings.ping_every_s,
             ping_timeout=settings.ping_timeout_s,
             max_size=_MAX_FRAME_BYTES,

@@ -12,7 +12,7 @@ class AriSettings:
     """``url``: of the interface itself, as ``http://127.0.0.1:8088/ari``. ``app``: the Stasis application we serve.
 
     ``request_timeout_s``: for one order, from the connection to the whole answer.
-    ``ping_every_s``, ``ping_timeout_s``: a peer that stops answering is noticed within their sum, in seconds.
+    ``ping_every_s``, ``ping_timeout_s``: a peer that stops answering is noticed within their sum and half a second more.
     ``reconcile_timeout_s``: for the owner to put things right after a connection.
     ``backlog``: events that may wait for the owner, in number.
     """
@@ -23,8 +23,8 @@ class AriSettings:
     app: str = "decroche"
     request_timeout_s: float = 3.0
     connect_timeout_s: float = 2.0
-    ping_every_s: float = 2.0
-    ping_timeout_s: float = 2.5
+    ping_every_s: float = 1.5
+    ping_timeout_s: float = 2.0
     reconcile_timeout_s: float = 15.0
     backlog: int = 4_096
 

@@ -22,7 +22,14 @@ from media.telephony.ari import (
     StasisStart,
     UnknownEvent,
 )
-from media.telephony.ari.link import FIRST_DELAY_S, LONGEST_DELAY_S, REPLACED_DELAY_S, STABLE_AFTER_S, delay_s
+from media.telephony.ari.link import (
+    CLOSE_WITHIN_S,
+    FIRST_DELAY_S,
+    LONGEST_DELAY_S,
+    REPLACED_DELAY_S,
+    STABLE_AFTER_S,
+    delay_s,
+)
 from media.telephony.ari.parse import MAX_MESSAGE_BYTES
 from tests.unit.ari.fake_ari import Answer, FakeAri, fake_ari
 from tests.unit.ari.samples import EVENTS, channel, event
@@ -253,7 +260,7 @@ async def test_a_peer_that_falls_silent_is_noticed(ari: FakeAri, owner: Owner) -
 
 def test_by_default_a_dead_peer_is_noticed_within_five_seconds() -> None:
     defaults = AriSettings("http://x/ari", "u", "p")
-    assert defaults.ping_every_s + defaults.ping_timeout_s <= 5
+    assert defaults.ping_every_s + defaults.ping_timeout_s + CLOSE_WITHIN_S < 5
 
 
 async def test_a_peer_that_never_finishes_the_handshake_is_given_up(ari: FakeAri, owner: Owner) -> None:
