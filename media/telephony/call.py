@@ -20,12 +20,14 @@ from media.telephony.callstate import (
     Dial,
     DropAgent,
     Ending,
+    EndLeg,
     Failed,
     HangUp,
     Hold,
     Input,
     Join,
     Leg,
+    LegGone,
     LegSilent,
     Order,
     Originate,
@@ -124,16 +126,16 @@ class LineCall:
                 return
             if isinstance(order, Originate | StartBotLeg):
                 self.made.add(order.leg)
+            elif isinstance(order, EndLeg) and order.leg not in self.made:
+                self._take(LegGone(order.leg))  # it was never made: nobody else will tell its end
 
     def _take(self, given: Input) -> _Batch | Refusal:
         before = self.state
         made = step(before, given)
         if made.refused:
             return made.refused
-        batch = _Batch(made.orders)
-        if not batch.orders and not made.state.closed:
-            batch.done = True
-        else:
+        batch = _Batch(made.orders, done=not made.orders)
+        if made.orders or (made.state.closed and not before.closed):  # the latter to let ``run`` end
             try:
                 self._todo.put_nowait(batch)
             except asyncio.QueueFull:
