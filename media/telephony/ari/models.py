@@ -80,7 +80,11 @@ class StasisStart:
 
 @dataclass(frozen=True)
 class StasisEnd:
-    """A channel left our control: it hung up, or went on in the dialplan."""
+    """A channel left our control: it hung up, or went on in the dialplan.
+
+    For a channel that came in by the dialplan this is the last we hear of it: ``ChannelDestroyed`` comes for those that
+    we made.
+    """
 
     channel: Channel
 
@@ -112,8 +116,11 @@ class ChannelHangupRequest:
 
 @dataclass(frozen=True)
 class ChannelDestroyed:
-    """The channel is no more. ``cause``: Q.850 (16 normal, 17 busy, 19 no answer, 21 declined…), 0 when unknown.
-    ``tech_cause``: the SIP status, where one was given."""
+    """A channel that we made is no more.
+
+    ``cause``: Q.850 (16 normal, 17 busy, 19 no answer, 21 declined…), 0 when unknown. ``tech_cause``: the SIP status,
+    where one was given.
+    """
 
     channel: Channel
     cause: int

@@ -12,7 +12,7 @@ class AriSettings:
     """``url``: of the interface itself, as ``http://127.0.0.1:8088/ari``. ``app``: the Stasis application we serve.
 
     ``request_timeout_s``: for one order, from the connection to the whole answer.
-    ``ping_every_s``, ``ping_timeout_s``: a peer that stops answering is noticed within their sum and half a second more.
+    ``ping_every_s``, ``ping_timeout_s``: a peer that stops answering is noticed within their sum and half a second.
     ``reconcile_timeout_s``: for the owner to put things right after a connection.
     ``backlog``: events that may wait for the owner, in number.
     """
