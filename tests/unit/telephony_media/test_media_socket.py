@@ -6,107 +6,28 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import pytest
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
     EndFrame,
-    Frame,
     InputAudioRawFrame,
     InputDTMFFrame,
     TTSAudioRawFrame,
-    TTSStartedFrame,
-    TTSStoppedFrame,
 )
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
-from pipecat.workers.runner import WorkerRunner
 
-from media.telephony.mediasocket import MediaTransport
+from tests.unit.telephony_media.pipeline import Phone, numbers, packet, phone
 from tests.unit.telephony_media.virtual import AsteriskSocket, run_virtual
-
-PACKET = 640
-
-
-def packet(number: int) -> bytes:
-    return number.to_bytes(2, "little") * (PACKET // 2)
-
-
-def numbers(frames: list[bytes | None]) -> list[int]:
-    return [int.from_bytes(frame[:2], "little") for frame in frames if frame is not None]
-
-
-class Tap(FrameProcessor):
-    """Notes when each frame came by."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[tuple[float, Frame]] = []
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        self.seen.append((asyncio.get_running_loop().time(), frame))
-        await self.push_frame(frame, direction)
-
-    def times(self, kind: type[Frame]) -> list[float]:
-        return [at for at, frame in self.seen if isinstance(frame, kind)]
-
-
-@dataclass
-class Phone:
-    """One call's media: ``before`` hears the caller and the transport, ``after`` what has been played."""
-
-    socket: AsteriskSocket
-    before: Tap
-    after: Tap
-    worker: PipelineWorker
-    hung_up: list[float] = field(default_factory=list)
-
-    async def say(self, *packets: int, bytes_at_once: int = 8000) -> None:
-        sound = b"".join(packet(one) for one in packets)
-        await self.worker.queue_frame(TTSStartedFrame())
-        for start in range(0, len(sound), bytes_at_once):
-            await self.worker.queue_frame(TTSAudioRawFrame(sound[start : start + bytes_at_once], 16_000, 1))
-        await self.worker.queue_frame(TTSStoppedFrame())
-
-    @property
-    def played(self) -> list[int]:
-        return numbers([frame.audio for _, frame in self.after.seen if isinstance(frame, TTSAudioRawFrame)])
 
 
 @asynccontextmanager
-async def phone(socket: AsteriskSocket) -> AsyncIterator[Phone]:
-    transport = MediaTransport(socket)  # type: ignore[arg-type]
-    before, after = Tap(), Tap()
-    worker = PipelineWorker(
-        Pipeline([transport.input(), before, transport.output(), after]),
-        params=PipelineParams(audio_in_sample_rate=16_000, audio_out_sample_rate=16_000),
-        cancel_on_idle_timeout=False,
-        idle_timeout_secs=None,
-        enable_rtvi=False,
-        enable_turn_tracking=False,
-        check_dangling_tasks=False,
-    )
-    call = Phone(socket, before, after, worker)
-
-    async def gone(*_: object) -> None:
-        call.hung_up.append(asyncio.get_running_loop().time())
-
-    transport.add_event_handler("on_client_disconnected", gone)
-    runner = WorkerRunner(handle_sigint=False)
-    await runner.add_workers(worker)
-    media = asyncio.create_task(runner.run(), name="media")
+async def call_to(socket: AsteriskSocket) -> AsyncIterator[Phone]:
     asterisk = asyncio.create_task(socket.play(), name="asterisk")
-    await asyncio.sleep(0.1)
-    try:
+    async with phone(socket) as call:
+        await asyncio.sleep(0.1)
         yield call
-    finally:
-        await worker.cancel(reason="test over")
-        asterisk.cancel()
-        await asyncio.gather(media, asterisk, return_exceptions=True)
+    asterisk.cancel()
 
 
 Test = Callable[[], Awaitable[None]]
@@ -125,7 +46,7 @@ def virtual(test: Test) -> Callable[[], None]:
 @virtual
 async def test_an_utterance_is_heard_whole_and_seen_when_it_is_heard() -> None:
     socket = AsteriskSocket()
-    async with phone(socket) as call:
+    async with call_to(socket) as call:
         began = asyncio.get_running_loop().time()
         await call.say(*range(1, 101))
         await asyncio.sleep(3)
@@ -149,7 +70,7 @@ async def test_an_utterance_is_heard_whole_and_seen_when_it_is_heard() -> None:
 @virtual
 async def test_a_barge_in_flushes_at_once_and_only_what_was_heard_counts() -> None:
     socket = AsteriskSocket()
-    async with phone(socket) as call:
+    async with call_to(socket) as call:
         await call.say(*range(1, 501))
         await asyncio.sleep(2)
         at = asyncio.get_running_loop().time()
@@ -170,7 +91,7 @@ async def test_a_barge_in_flushes_at_once_and_only_what_was_heard_counts() -> No
 @virtual
 async def test_an_interruption_of_silence_sends_nothing() -> None:
     socket = AsteriskSocket()
-    async with phone(socket) as call:
+    async with call_to(socket) as call:
         await call.before.broadcast_interruption()
         await asyncio.sleep(0.1)
         assert socket.commands == []
@@ -179,7 +100,7 @@ async def test_an_interruption_of_silence_sends_nothing() -> None:
 @virtual
 async def test_the_goodbye_is_heard_to_its_end() -> None:
     socket = AsteriskSocket()
-    async with phone(socket) as call:
+    async with call_to(socket) as call:
         await call.say(*range(1, 151))
         await call.worker.queue_frame(EndFrame())
         await asyncio.wait_for(socket.closed.wait(), 10)
@@ -191,7 +112,7 @@ async def test_the_goodbye_is_heard_to_its_end() -> None:
 @virtual
 async def test_a_goodbye_that_is_never_played_ends_all_the_same() -> None:
     socket = AsteriskSocket()
-    async with phone(socket) as call:
+    async with call_to(socket) as call:
         socket.channel.text(json.dumps({"command": "PAUSE_MEDIA"}))
         await call.say(*range(1, 151))
         await call.worker.queue_frame(EndFrame())
@@ -204,7 +125,7 @@ async def test_a_goodbye_that_is_never_played_ends_all_the_same() -> None:
 @virtual
 async def test_a_peer_that_does_not_read_does_not_hold_the_call() -> None:
     socket = AsteriskSocket()
-    async with phone(socket) as call:
+    async with call_to(socket) as call:
         await call.say(*range(1, 11))
         await asyncio.sleep(1)
         socket.reads.clear()
@@ -221,7 +142,7 @@ async def test_a_peer_that_does_not_read_does_not_hold_the_call() -> None:
 async def test_minutes_without_sound_from_asterisk_and_then_sound_again() -> None:
     """The bot is aside while the caller hears music: Asterisk sends it nothing."""
     socket = AsteriskSocket(caller=lambda tick: packet(9) if tick < 100 or tick > 30_000 else None)
-    async with phone(socket) as call:
+    async with call_to(socket) as call:
         await asyncio.sleep(590)
         quiet = len(call.before.times(InputAudioRawFrame))
         assert quiet in range(95, 105)
@@ -237,7 +158,7 @@ async def test_minutes_without_sound_from_asterisk_and_then_sound_again() -> Non
 @virtual
 async def test_keys_and_nonsense_from_the_socket() -> None:
     socket = AsteriskSocket()
-    async with phone(socket) as call:
+    async with call_to(socket) as call:
         for message in (
             "", "nonsense", "[]", "null", '{"event": 5}', '{"event": "PARTY"}', "x" * 100_000, "[" * 10_000,
             '{"event": "DTMF_END", "digit": "A"}', '{"event": "DTMF_END", "digit": ["1"]}', '{"event": "DTMF_END"}',
@@ -263,7 +184,7 @@ async def test_keys_and_nonsense_from_the_socket() -> None:
 @virtual
 async def test_the_caller_hangs_up() -> None:
     socket = AsteriskSocket()
-    async with phone(socket) as call:
+    async with call_to(socket) as call:
         await call.say(*range(1, 101))
         await asyncio.sleep(0.5)
         socket.go()
