@@ -31,7 +31,7 @@ _FORMS = {
     "sip: or sips: URI": re.compile(
         r"sips?:[A-Za-z0-9+_.-]{1,64}@" + _HOST + _PORT + r"(?:;transport=(?:udp|tcp|tls))?"
     ),
-    _PATH: re.compile(r"/[^\x00-\x1f\x7f;,&|$\"'`\\()<>{}\[\]]*"),
+    _PATH: re.compile(r"/[^\x00-\x1f\x7f-\x9f\u2028\u2029;,&|$\"'`\\()<>{}\[\]]*"),
 }
 
 
