@@ -295,9 +295,9 @@ class Conversation:
         try:
             await self._answer_all()
         except asyncio.CancelledError:
-            if not self.ended:  # this process is stopping
+            if not any(isinstance(e, CallEnded) for e in self._events):  # this process is stopping
                 self.ended = True
-                self.note(CallEnded(self.clock.now_ms(), self.turn, "failed", "bot"))
+                self.note(CallEnded(self.clock.now_ms(), self.turn, self.outcome or "failed", "bot"))
             raise
         finally:
             self._inbox.clear()
