@@ -12,6 +12,11 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from bot.callbacks.dialer import CallbackDialer
+from bot.callbacks.policy import CallbackPolicy
+from bot.callbacks.promises import PromiseSink
+from bot.callbacks.service import CallbackService
+from bot.callbacks.store import CallbackStore
 from bot.calls import Calls
 from bot.dialogue.rasa import RasaDialogue
 from bot.errors import StoreError
@@ -34,6 +39,9 @@ from bot.settings import Settings
 from bot.web.access import Access
 from bot.web.api import ApiDeps, PartState, api_router
 from bot.web.browser import BrowserCalls, PageConfig, SecurityHeaders, browser_router
+from bot.web.callback_page import PageTexts, callback_page_router
+from bot.web.callbacks import callbacks_router
+from bot.web.guard import AddressLimit, FormGuard
 from bot.web.phone import no_line, phone_router
 from bot.web.problems import install_problems
 from bot.web.text import text_router
@@ -90,9 +98,11 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
 
         url = settings.resolved_database_url()
         await asyncio.to_thread(upgrade, url)
-        store = CallStore(make_engine(url))
+        engine = make_engine(url)
+        store = CallStore(engine)
         stack.push_async_callback(store.close)
-        journal = CallJournal(store, Spool(settings.var / "spool"))
+        promises = PromiseSink(store)
+        journal = CallJournal(promises, Spool(settings.var / "spool"))
         await journal.start()
         stack.push_async_callback(journal.stop)
         await journal.replayed()
@@ -104,13 +114,20 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         if line:
             # Stopped after the calls: it sees them end, and sends their callers to where a sentence waits for them.
             stack.push_async_callback(line.stop)
+        callback_store, callback_policy = CallbackStore(engine), CallbackPolicy.of(operator)
+        callbacks = CallbackService(callback_store, callback_policy, line=line is not None)
 
         calls = Calls(
             operator=operator, dialogue=dialogue, journal=journal, transcriber=transcriber, voice=voice,
-            max_calls=settings.max_calls, openings=Openings(record),
+            max_calls=settings.max_calls, openings=Openings(record, callbacks),
             tokens=HandoffTokens(settings.resolved_handoff_key()),
         )  # fmt: skip
         stack.push_async_callback(calls.stop)
+        if line:
+            dialer = CallbackDialer(callback_store, callback_policy, line, room=calls.capacity_left)
+            stack.push_async_callback(dialer.stop)
+            promises.on_promise = callbacks.on_new = dialer.wake
+            callbacks.on_cancelled = dialer.abort
         offer_loopback_candidates(_is_loopback(settings.host))
         browser = BrowserCalls(
             calls,
@@ -150,8 +167,18 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
             )
         )
         app.include_router(text_router(calls, access))
+        app.include_router(callbacks_router(callbacks, access))
+        app.include_router(
+            callback_page_router(
+                callbacks,
+                PageTexts(operator.brand.name, operator.telephony.number),
+                FormGuard(settings.resolved_handoff_key()),
+                AddressLimit(operator.callbacks.limits.per_address_hour),
+            )
+        )
         if line:
             await line.start()
+            dialer.start()
         log.info("ready", brand=operator.brand.name, voice=voice.name, port=settings.port)
         yield app
 

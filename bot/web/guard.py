@@ -54,7 +54,10 @@ class FormGuard:
         )
 
     def _seal(self, cookie: str, made: str) -> str:
-        return hmac.new(self._secret, f"{cookie}|{made}".encode("utf-8", "replace"), "sha256").hexdigest()
+        # named, so that what the same key signs elsewhere is never taken for a form's token
+        return hmac.new(
+            self._secret, f"form|{cookie}|{made}".encode("utf-8", "replace"), "sha256"
+        ).hexdigest()
 
 
 class AddressLimit:
