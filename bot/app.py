@@ -44,11 +44,13 @@ from bot.web.callbacks import callbacks_router
 from bot.web.guard import AddressLimit, FormGuard
 from bot.web.phone import no_line, phone_router
 from bot.web.problems import install_problems
+from bot.web.server import http_config
 from bot.web.text import text_router
 from media.modelstore import find_whisper
 from media.stt.whisper import WhisperTranscriber
 from media.tts.factory import VoiceSettings, open_voice
-from media.webrtc.door import IceServer, WebRtcSettings, accept
+from media.webrtc.door import WebRtcSettings, accept
+from media.webrtc.ice import IceServers
 from media.webrtc.loopback import offer_loopback_candidates
 
 log = structlog.get_logger(__name__)
@@ -71,11 +73,7 @@ def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings, operator: Operator) -> None:
     async with application(settings, operator) as app:
-        config = uvicorn.Config(
-            app, host=settings.host, port=settings.port, log_config=None, access_log=False,
-            ws_max_size=131_072, timeout_graceful_shutdown=10,
-        )  # fmt: skip
-        await uvicorn.Server(config).serve()
+        await uvicorn.Server(http_config(app, settings)).serve()
 
 
 @asynccontextmanager
@@ -129,10 +127,13 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
             promises.on_promise = callbacks.on_new = dialer.wake
             callbacks.on_cancelled = dialer.abort
         offer_loopback_candidates(_is_loopback(settings.host))
+        ice = IceServers(
+            tuple(settings.ice_servers), settings.turn_secret.get_secret_value(), settings.turn_validity_s
+        )
         browser = BrowserCalls(
             calls,
             _LiveEvents(journal),
-            partial(accept, settings=_webrtc(settings)),
+            partial(accept, settings=WebRtcSettings(ice_servers=ice.fresh, sample_rate=SAMPLE_RATE)),
             rehearsal=settings.rehearsal,
         )
         stack.push_async_callback(browser.close)
@@ -146,7 +147,7 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
             return {
                 **telephone,
                 "dialogue": PartState(ok=await dialogue.ready()),
-                "record": PartState(ok=not journal.state.spooling, detail=f"{journal.state.lost} lost"),
+                "record": PartState(ok=journal.state.whole, detail=f"{journal.state.lost} lost"),
                 "loop": PartState(ok=lag.worst_ms < _LATE_MS, detail=f"{lag.worst_ms} ms late at worst"),
                 "lines": PartState(ok=calls.capacity_left(), detail=f"{calls.running} calls"),
                 "voice": PartState(ok=True, detail=voice.name),
@@ -157,7 +158,8 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         app.add_middleware(SecurityHeaders)
         install_problems(app)
         app.include_router(api_router(ApiDeps(record, access, parts)))
-        app.include_router(browser_router(browser, PageConfig(operator.brand.name)))
+        page = PageConfig(operator.brand.name, lambda: [server.to_json() for server in ice.fresh()])
+        app.include_router(browser_router(browser, page))
         app.include_router(
             phone_router(
                 calls,
@@ -186,12 +188,6 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
 async def _open_transcriber(settings: Settings) -> WhisperTranscriber:
     found = await asyncio.to_thread(find_whisper, settings.whisper_model)
     return await WhisperTranscriber.load(found.path, workers=settings.decoders, queue=settings.decode_queue)
-
-
-def _webrtc(settings: Settings) -> WebRtcSettings:
-    return WebRtcSettings(
-        ice_servers=tuple(IceServer(url) for url in settings.ice_servers), sample_rate=SAMPLE_RATE
-    )
 
 
 def _is_loopback(host: str) -> bool:

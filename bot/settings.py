@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import ConfigurationError
@@ -64,7 +64,15 @@ class Settings(BaseSettings):
     """Simulated callers may say who they are and what time it is. For tests and demonstrations on one machine only:
     with it, a browser's caller number is believed."""
     log_json: bool = False
+
     ice_servers: list[str] = []
+    """STUN and TURN servers of both sides, as ``["stun:host:3478", "turn:host:3478?transport=tcp"]``."""
+    turn_secret: SecretStr = SecretStr("")
+    """What coturn has as ``static-auth-secret``: each call gets a TURN password of its own made from it."""
+    turn_validity_s: int = Field(default=14_400, ge=600)
+    """How long that password lasts: longer than any call, because coturn asks again on refresh."""
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Peers whose ``X-Forwarded-*`` are believed: addresses and networks, separated by commas. Empty: nobody's."""
 
     def resolved_database_url(self) -> str:
         """The URL to use: the one set, or SQLite in ``var``."""

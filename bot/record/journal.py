@@ -70,6 +70,11 @@ class JournalState:
     spooling: bool
     lost: int
 
+    @property
+    def whole(self) -> bool:
+        """Whether every entry is stored, or will be: none lost, and the store takes them."""
+        return not self.spooling and not self.lost
+
 
 @dataclass
 class _Call:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import html
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -104,10 +104,13 @@ class Events(Protocol):
 
 @dataclass(frozen=True)
 class PageConfig:
-    """What the page is told. ``brand``: the operator's name; ``ice_servers``: as ``RTCPeerConnection`` takes them."""
+    """What the page is told. ``brand``: the operator's name.
+
+    ``ice_servers``: as ``RTCPeerConnection`` takes them, asked for each page because their passwords expire.
+    """
 
     brand: str
-    ice_servers: tuple[Mapping[str, str], ...] = ()
+    ice_servers: Callable[[], Sequence[Mapping[str, str]]] = tuple
 
 
 class Offer(BaseModel):
@@ -240,9 +243,10 @@ def browser_router(calls: BrowserCalls, page_config: PageConfig) -> APIRouter:
         return FileResponse(path, media_type=_MEDIA_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
 
     @router.get("/api/browser/config")
-    async def config() -> dict[str, Any]:
+    async def config(response: Response) -> dict[str, Any]:
         """The operator's name and the ICE servers a page should use."""
-        return {"brand": page_config.brand, "ice_servers": [dict(s) for s in page_config.ice_servers]}
+        response.headers["Cache-Control"] = "no-store"  # TURN passwords expire
+        return {"brand": page_config.brand, "ice_servers": [dict(s) for s in page_config.ice_servers()]}
 
     @router.post(
         "/api/browser/offer",

@@ -7,7 +7,7 @@ import json
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,7 @@ from bot.errors import InputError, TransportError
 from bot.models import CallerControl, HungUp
 from media.webrtc.audio_out import OutboundAudio
 from media.webrtc.connection import DoorConnection
+from media.webrtc.ice import IceServer
 from media.webrtc.liveness import Liveness, Presence
 from media.webrtc.messages import Allowance, read_message
 from media.webrtc.offer import check_offer
@@ -42,23 +43,16 @@ _CLOSE_S: Final = 5.0
 
 
 @dataclass(frozen=True)
-class IceServer:
-    """A STUN or TURN server: ``urls`` as in ``stun:host:port``; credentials for TURN."""
-
-    urls: str
-    username: str | None = None
-    credential: str | None = None
-
-
-@dataclass(frozen=True)
 class WebRtcSettings:
-    """How the door behaves. Times in seconds, ``sample_rate`` in Hz (both ways).
+    """How the door behaves. ``ice_servers``: asked for each call, as passwords expire.
+
+    Times in seconds, ``sample_rate`` in Hz (both ways).
 
     ``answer_within``: gathering candidates and answering. ``connect_within``: from the offer to a connected
     peer. ``silent_after``, ``resume_within``: see :class:`~media.webrtc.liveness.Liveness`.
     """
 
-    ice_servers: tuple[IceServer, ...] = ()
+    ice_servers: Callable[[], tuple[IceServer, ...]] = tuple
     sample_rate: int = 16_000
     answer_within: float = 8.0
     connect_within: float = 15.0
@@ -77,7 +71,7 @@ class WebRtcDoor:
         self._settings = settings
         self._audio = OutboundAudio(settings.sample_rate)
         self._connection = DoorConnection(
-            ice_servers=[RTCIceServer(s.urls, s.username, s.credential) for s in settings.ice_servers],
+            ice_servers=[RTCIceServer(s.urls, s.username, s.credential) for s in settings.ice_servers()],
             audio=self._audio,
             on_channel=self._open_channel,
             on_released=self._release,
