@@ -11,8 +11,9 @@ import structlog
 from pipecat.transports.base_transport import BaseTransport
 
 from bot.conversation.clock import CallClock
-from bot.conversation.conversation import Conversation, Mouth
+from bot.conversation.conversation import Conversation
 from bot.conversation.opening import Opening
+from bot.conversation.parts import Mouth
 from bot.errors import CapacityError, InputError
 from bot.events import CallStarted
 from bot.handoff.token import HandoffTokens

@@ -8,22 +8,14 @@ dialogue may already have taken.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import Enum
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any
 
 import structlog
 
-from bot.conversation.callback_offer import (
-    LATER,
-    SOON,
-    is_bad_time,
-    promised_at,
-    spoken_time,
-    wants_callback,
-)
+from bot.conversation.callback_offer import LATER, SOON, promised_at, spoken_time
 from bot.conversation.inputs import (
     Broken,
     CallerTurn,
@@ -44,6 +36,7 @@ from bot.conversation.interpret import (
     Message,
     Missed,
     ReadBack,
+    as_read,
     date_message,
     keyed_date,
     number_message,
@@ -51,7 +44,9 @@ from bot.conversation.interpret import (
 from bot.conversation.keypad import HUMAN_MESSAGE, KeyedChoice, KeypadBuffer
 from bot.conversation.opening import WEB_CALLBACK, Opening
 from bot.conversation.outcome import outcome_of
+from bot.conversation.parts import Clock, Mouth
 from bot.conversation.person import PersonSeeker
+from bot.conversation.questions import Next, Question, after, read_answer
 from bot.conversation.silence import SilenceLadder, SilenceStep
 from bot.conversation.steps import event_of
 from bot.dialogue.payload import HandoffStep, Reply, Step, parse_reply
@@ -84,49 +79,6 @@ WAIT_PHRASE_AFTER_S = 1.6
 SURE = 0.9
 """Confidence from which a request is taken for whole (figures: ``docs/bench.md``)."""
 _HIDDEN = "[donnée personnelle]"
-
-
-class Clock(Protocol):
-    """The time of one call."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since the call was answered."""
-        ...
-
-    def wall(self) -> datetime:
-        """The date and time, aware."""
-        ...
-
-
-class Mouth(Protocol):
-    """What the conversation speaks through."""
-
-    async def say(self, says: Sequence[Say], *, yields: bool = False) -> None:
-        """Begin to say these, after whatever is still being said; does not wait for the end of it.
-
-        ``yields``: not over a caller who has gone on talking; if that was a whole turn, its own reply replaces this.
-        """
-        ...
-
-    async def heard(self) -> None:
-        """Return when all that was to be said has been played, or cut; at the latest after a minute."""
-        ...
-
-    async def hush(self) -> None:
-        """Cut what is being said, without its counting as an interruption; returns when none of it can be heard."""
-        ...
-
-    async def end(self) -> None:
-        """End the call when everything has been said; returns then, or when the caller does not hear it out."""
-        ...
-
-
-class _Asked(Enum):
-    """A question of the bot's own: the answer is not the dialogue's."""
-
-    CALLBACK = "callback"  # nobody answered: shall we call back?
-    LATER = "later"  # a bad time for the call we had promised: shall we call again?
-    GOOD_TIME = "good_time"  # we rang: is it a good time?
 
 
 @dataclass
@@ -166,7 +118,8 @@ class Conversation:
     _seeker: PersonSeeker | None = None
     _wanted: HandoffStep | None = None
     """The person asked for who has not come."""
-    _asked: _Asked | None = None
+    _question: Question | None = None
+    """Of the bot's own, put to the caller."""
     _asked_again: bool = False
 
     def __post_init__(self) -> None:
@@ -360,7 +313,7 @@ class Conversation:
         await self._say_phrase(phrases.callback_opening if self.opening.callback_id else phrases.welcome)
         await self._send("/call_started", mode="voice", raw="", quiet=True)
         if self.opening.callback_id:
-            self._ask_oneself(_Asked.GOOD_TIME)
+            self._put_question(Question.GOOD_TIME)
 
     async def _go_on(self, cut: EarlierCall) -> None:
         """Take up a call that a failure cut, where it was."""
@@ -383,12 +336,12 @@ class Conversation:
     async def _answer_keys(self, item: Keyed) -> None:
         now = self.clock.now_ms()
         self._note_caller(item.text, item.text, InputMode.KEYPAD, 1.0, now, now, secret=item.secret)
-        if self._asked and item.message != HUMAN_MESSAGE:
-            await self._answer_asked({AFFIRM: True, DENY: False}.get(item.message), item.text)
-        elif self._asked and self._wanted:  # rather wait for somebody once more
-            await self._to_person(self._wanted)
-        else:
-            self._asked = None
+        if self._question and item.message == HUMAN_MESSAGE:
+            self._question = None
+            if self._wanted:  # rather wait for somebody once more
+                await self._to_person(self._wanted)
+                return
+        if not await self._answer_question(item.message, item.text):
             await self._send(item.message, mode="keypad", raw=item.text)
 
     async def _answer_turn(self, item: CallerTurn) -> None:
@@ -408,7 +361,7 @@ class Conversation:
                 if not message:
                     await self._say_phrase(self.operator.phrases.not_heard)
                     return
-                if self._asked and await self._answer_asked(self._yes_or_no(message, raw), raw):
+                if await self._answer_question(message, raw):
                     return
                 await self._send(
                     message, mode=item.mode.value, raw=raw, confidence=item.recognition.confidence,
@@ -416,7 +369,7 @@ class Conversation:
                 )  # fmt: skip
             case ReadBack(digits=digits):
                 phrase = self.operator.phrases.digits_read_back.format(
-                    number=_as_read(digits, self.interpreter.expectation.name)
+                    number=as_read(digits, self.interpreter.expectation.name)
                 )
                 await self._say_phrase(phrase, private=True)
                 self.on_expectation(self.expectation)
@@ -433,8 +386,8 @@ class Conversation:
                 await self._say_phrase(self.operator.phrases.silence_reprompt)
             case SilenceStep.KEYPAD:
                 await self._say_phrase(self.operator.phrases.silence_keypad)
-            case SilenceStep.HUMAN if self._asked:
-                await self._answer_asked(None, "")
+            case SilenceStep.HUMAN if self._question:
+                await self._answer_question("", "")
             case SilenceStep.HUMAN:
                 await self._say_phrase(self.operator.phrases.silence_human)
                 await self._send("/silence_human", mode="voice", raw="")
@@ -536,7 +489,7 @@ class Conversation:
             await self._say_phrase(self.operator.phrases.handoff_wait)
             await self._leave(by="bot")
         else:
-            self._wanted, self._asked = step, None
+            self._wanted, self._question = step, None
             self._expect(Expectation(ExpectKind.NOTHING))
             if sites := sites_in_order(self.operator, step.skill, at=now, seed=self.call_id):
                 self._seeker.begin(sites, self._events, self.turn)
@@ -579,51 +532,43 @@ class Conversation:
         phrases = self.operator.phrases
         if self.started.caller_number:
             await self._say_phrase(phrases.callback_offer)
-            self._ask_oneself(_Asked.CALLBACK)
+            self._put_question(Question.CALLBACK)
         else:
             self._wanted = None
             await self._returned(phrases.callback_impossible)
 
-    def _ask_oneself(self, asked: _Asked) -> None:
-        """A yes or no that the bot asks for itself."""
-        self._expect(Expectation(ExpectKind.YES_NO, name=asked.value, options={"1": AFFIRM, "2": DENY}))
-        self._asked, self._asked_again = asked, False
+    def _put_question(self, question: Question) -> None:
+        self._expect(Expectation(ExpectKind.YES_NO, name=question.value, options={"1": AFFIRM, "2": DENY}))
+        self._question, self._asked_again = question, False
 
-    def _yes_or_no(self, message: str, raw: str) -> bool | None:
-        """What an answer to a question of the bot's own comes to."""
-        if message in (AFFIRM, DENY):
-            return message == AFFIRM
-        if self._asked is _Asked.GOOD_TIME:
-            return False if is_bad_time(raw) else None
-        return wants_callback(raw)
-
-    async def _answer_asked(self, yes: bool | None, text: str) -> bool:
-        """Act on the answer to a question of the bot's own; None: neither yes nor no. False: it is the dialogue's."""
-        match self._asked, yes:
-            case _Asked.GOOD_TIME, None if text:  # they say at once what they want
-                self._asked = None
-                return False
-            case _Asked.GOOD_TIME, False:
-                await self._say_phrase(self.operator.phrases.callback_later)
-                self._ask_oneself(_Asked.LATER)
-            case _Asked.GOOD_TIME, True:
-                self._asked = None
-                await self._keep_callback()
-            case _Asked.CALLBACK, False:
-                self._asked = self._wanted = None
-                await self._returned(self.operator.phrases.callback_declined)
-            case _Asked.CALLBACK | _Asked.LATER, None if text and not self._asked_again:
+    async def _answer_question(self, message: str, text: str) -> bool:
+        """Act on the answer to a question of the bot's own; False: there is none, or this answers it not."""
+        question, phrases = self._question, self.operator.phrases
+        if question is None:
+            return False
+        follows = after(
+            question, read_answer(question, message, text), said=bool(text), again=self._asked_again
+        )
+        if follows is not Next.ASK_AGAIN:
+            self._question = None
+        match follows:
+            case Next.ASK_AGAIN:
                 self._asked_again = True
-                await self._say_phrase(self.operator.phrases.callback_offer_again)
-            case _Asked.CALLBACK, _:  # without an answer too: a person was asked for, and none has come
-                await self._promise(SOON)
-            case _Asked.LATER, True:
-                await self._promise(LATER)
-            case _:  # a call we made, to somebody who wants none or says nothing
-                self._asked = None
-                await self._say_phrase(self.operator.phrases.goodbye)
+                await self._say_phrase(phrases.callback_offer_again)
+            case Next.PROMISE:
+                await self._promise(LATER if question is Question.LATER else SOON)
+            case Next.DECLINED:
+                self._wanted = None
+                await self._returned(phrases.callback_declined)
+            case Next.GO_AHEAD:
+                await self._keep_callback()
+            case Next.OFFER_LATER:
+                await self._say_phrase(phrases.callback_later)
+                self._put_question(Question.LATER)
+            case Next.GOODBYE:
+                await self._say_phrase(phrases.goodbye)
                 await self._leave(by="bot")
-        return True
+        return follows is not Next.DIALOGUE
 
     async def _keep_callback(self) -> None:
         """It is a good time for the call that we promised: bring the person, or take up what was asked for."""
@@ -641,7 +586,6 @@ class Conversation:
 
     async def _promise(self, after: timedelta) -> None:
         """Promise a call back, and say goodbye."""
-        self._asked = None
         now = self.clock.wall()
         due = promised_at(self.operator.hours, now, after)
         reason = self._wanted.reason if self._wanted else "callback_request"
@@ -745,13 +689,3 @@ class Conversation:
     def _fault(self, stage: str, err: DecrocheError) -> None:
         log.error("call fault", call_id=self.call_id, stage=stage, code=err.code)
         self.note(Fault(self.clock.now_ms(), self.turn, stage, err.code))
-
-
-def _as_read(digits: str, name: str) -> str:
-    """As a person reads it back: ``12345674`` → ``12 34 56 74``, a postcode as one."""
-    if name == "postcode":
-        return f"code postal {digits}"
-    head = digits[: len(digits) % 2]
-    return " ".join(
-        part for part in (head, *(digits[i : i + 2] for i in range(len(head), len(digits), 2))) if part
-    )

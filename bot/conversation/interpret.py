@@ -204,6 +204,16 @@ class Interpreter:
         return first
 
 
+def as_read(digits: str, name: str) -> str:
+    """As a person reads it back: ``12345674`` → ``12 34 56 74``, a postcode as one."""
+    if name == "postcode":
+        return f"code postal {digits}"
+    head = digits[: len(digits) % 2]
+    return " ".join(
+        part for part in (head, *(digits[i : i + 2] for i in range(len(head), len(digits), 2))) if part
+    )
+
+
 def _mostly_digits(text: str) -> bool:
     letters = sum(c.isalpha() for c in text)
     digits = sum(c.isdigit() for c in text)

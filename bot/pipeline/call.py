@@ -148,7 +148,7 @@ class VoiceCall:
     # --- Mouth
 
     async def say(self, says: Sequence[Say], *, yields: bool = False) -> None:
-        """See :class:`bot.conversation.conversation.Mouth`."""
+        """See :class:`bot.conversation.parts.Mouth`."""
         if yields and self._listener.caller_speaking:
             self._yielded = list(says)
             return
@@ -161,7 +161,7 @@ class VoiceCall:
             await self._speaker.queue_frame(SayFrame(one, last=index == len(says) - 1))
 
     async def heard(self) -> None:
-        """See :class:`bot.conversation.conversation.Mouth`."""
+        """See :class:`bot.conversation.parts.Mouth`."""
         played = asyncio.create_task(self._all_played.wait(), name="all-played")
         over = asyncio.create_task(self._media_over.wait(), name="media-over")
         try:
@@ -171,7 +171,7 @@ class VoiceCall:
             over.cancel()
 
     async def hush(self) -> None:
-        """See :class:`bot.conversation.conversation.Mouth`."""
+        """See :class:`bot.conversation.parts.Mouth`."""
         self._yielded = []
         self._begin_reply()
         if self._all_played.is_set():
@@ -182,7 +182,7 @@ class VoiceCall:
             await asyncio.wait_for(self._all_played.wait(), _SILENT_WITHIN_S)
 
     async def end(self) -> None:
-        """See :class:`bot.conversation.conversation.Mouth`: the goodbye is played to its end first."""
+        """See :class:`bot.conversation.parts.Mouth`: the goodbye is played to its end first."""
         await self._worker.queue_frame(EndFrame())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._media_over.wait(), _GOODBYE_LIMIT_S)

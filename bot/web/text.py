@@ -91,20 +91,20 @@ class TextCall:
         self.conversation: Conversation = calls.converse(self.started, self._clock, self)
 
     async def say(self, says: Sequence[Say], *, yields: bool = False) -> None:
-        """See :class:`bot.conversation.conversation.Mouth`: text is said at once."""
+        """See :class:`bot.conversation.parts.Mouth`: text is said at once."""
         self._last = " ".join(say.text for say in says)
         for say in says:
             self.conversation.said(say)
             await self._send({"type": "said", "text": say.text})
 
     async def heard(self) -> None:
-        """See :class:`bot.conversation.conversation.Mouth`: nothing is left to be heard."""
+        """See :class:`bot.conversation.parts.Mouth`: nothing is left to be heard."""
 
     async def hush(self) -> None:
-        """See :class:`bot.conversation.conversation.Mouth`: what was sent has been read."""
+        """See :class:`bot.conversation.parts.Mouth`: what was sent has been read."""
 
     async def end(self) -> None:
-        """See :class:`bot.conversation.conversation.Mouth`: nothing is left to be heard."""
+        """See :class:`bot.conversation.parts.Mouth`: nothing is left to be heard."""
 
     async def take(self, item: SayIn | Keys | Silence | HangUpIn) -> None:
         """Pass one input to the conversation and wait until it has been answered."""
