@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -51,8 +51,10 @@ class Voice(Protocol):
 
     name: str
 
-    def speak(self, text: str, *, sample_rate: int, cacheable: bool) -> AsyncIterator[SpeechChunk]:
+    def speak(self, text: str, *, sample_rate: int, cacheable: bool) -> AsyncGenerator[SpeechChunk, None]:
         """Synthesise verbalised French, sentence by sentence, resampled to ``sample_rate`` Hz.
+
+        Close it (``contextlib.aclosing``) when it is not heard to its end: that frees the engine for other calls.
 
         ``cacheable``: the text holds no personal data, so its audio may be kept in memory.
 

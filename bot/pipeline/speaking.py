@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -62,11 +63,13 @@ class Speaker(FrameProcessor):
                 mark = SentenceFrame(sentence, say=first)
                 first = None
                 await self.push_frame(mark)
-                async for chunk in self._voice.speak(
-                    spoken, sample_rate=self._rate, cacheable=not frame.say.private
-                ):
-                    mark.total_ms[0] += 1000 * len(chunk.samples) // chunk.sample_rate
-                    await self.push_frame(TTSAudioRawFrame(chunk.samples.tobytes(), chunk.sample_rate, 1))
+                # Closed at once: an interruption while a frame is pushed would leave the engine at work for nobody.
+                async with aclosing(
+                    self._voice.speak(spoken, sample_rate=self._rate, cacheable=not frame.say.private)
+                ) as chunks:
+                    async for chunk in chunks:
+                        mark.total_ms[0] += 1000 * len(chunk.samples) // chunk.sample_rate
+                        await self.push_frame(TTSAudioRawFrame(chunk.samples.tobytes(), chunk.sample_rate, 1))
         except VoiceError as err:
             log.error("voice failed", code=err.code)
             self._on_fault(err)

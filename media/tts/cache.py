@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from bot.errors import VoiceError
@@ -85,10 +85,10 @@ class CachedVoice:
         self._cache = PhraseCache(max_bytes)
         self._flights: dict[Key, _Flight] = {}
 
-    async def speak(self, text: str, *, sample_rate: int, cacheable: bool) -> AsyncIterator[SpeechChunk]:
+    async def speak(self, text: str, *, sample_rate: int, cacheable: bool) -> AsyncGenerator[SpeechChunk, None]:
         """See :meth:`bot.ports.Voice.speak`. Chunks of cacheable phrases are shared: their samples are read-only."""
         if not cacheable:
-            async with _closing(self._voice.speak(text, sample_rate=sample_rate, cacheable=False)) as chunks:
+            async with aclosing(self._voice.speak(text, sample_rate=sample_rate, cacheable=False)) as chunks:
                 async for chunk in chunks:
                     yield chunk
             return
@@ -133,7 +133,7 @@ class CachedVoice:
     async def _fly(self, key: Key, flight: _Flight) -> None:
         _, sample_rate, text = key
         try:
-            async with _closing(self._voice.speak(text, sample_rate=sample_rate, cacheable=True)) as chunks:
+            async with aclosing(self._voice.speak(text, sample_rate=sample_rate, cacheable=True)) as chunks:
                 async for chunk in chunks:
                     chunk.samples.flags.writeable = False
                     flight.chunks.append(chunk)
@@ -170,13 +170,3 @@ async def _follow(flight: _Flight) -> AsyncIterator[SpeechChunk]:
         await news.wait()  # already set when more came while the chunks were being taken
     if flight.failure is not None:
         raise flight.failure
-
-
-@asynccontextmanager
-async def _closing(stream: AsyncIterator[SpeechChunk]) -> AsyncIterator[AsyncIterator[SpeechChunk]]:
-    """The stream, closed at the end: leaving a generator half read would leave its work running."""
-    try:
-        yield stream
-    finally:
-        if isinstance(stream, AsyncGenerator):
-            await stream.aclose()

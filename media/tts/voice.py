@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -41,7 +41,7 @@ class EngineVoice:
 
     async def speak(
         self, text: str, *, sample_rate: int, cacheable: bool = False
-    ) -> AsyncIterator[SpeechChunk]:
+    ) -> AsyncGenerator[SpeechChunk, None]:
         """Chunks of at most :data:`CHUNK_MS` at ``sample_rate`` Hz. ``cacheable`` is for those who wrap this.
 
         The pause after a sentence is part of it: two utterances spoken one after the other sound as one.

@@ -128,7 +128,7 @@ def test_while_the_database_is_down_events_wait_on_disk_and_are_replayed(
             journal.append("c1", event)
             await asyncio.sleep(1.0)
         assert await journal.flush("c1")  # on disk: safe
-        assert journal.state.spooling
+        assert journal.state.spooling and not journal.state.whole
         assert database.stored == {}
         database.up = True
         await asyncio.sleep(10.0)
@@ -244,6 +244,7 @@ def test_append_never_raises_even_where_the_disk_is_full(run_virtual: Run, tmp_p
         journal.append("c1", None)  # type: ignore[arg-type]  # a defect elsewhere
         await asyncio.sleep(30)
         assert journal.state.lost == 4
+        assert not journal.state.whole, "/readyz tells"
         await journal.stop()
 
     run_virtual(scenario())
