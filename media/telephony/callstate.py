@@ -347,7 +347,7 @@ class CallState:
 
     ``dialled``: we rang the caller. ``callee``: how that ended. ``rung``: how the last ringing of an agent ended, None
     while it goes on. ``music``: the caller's room has it. ``joined``: the agent is in the caller's room. ``aside``: the
-    room aside exists. ``bot_done``: the bot said goodbye by itself. ``ending``: legs that were ordered to end.
+    room aside exists. ``ending``: legs that were ordered to end.
     ``gone``: legs that have ended.
     """
 
@@ -357,7 +357,6 @@ class CallState:
     caller: Leg = Leg.NONE
     callee: RingResult | None = None
     bot: Leg = Leg.NONE
-    bot_done: bool = False
     agent: Leg = Leg.NONE
     agent_id: str = ""
     rung: RingResult | None = None
@@ -517,10 +516,10 @@ class _Turn:
             self._set(caller=Leg.GONE)
             self._finish(Ending.HUNG_UP)
         elif leg == now.bot_id:
-            # Only a bot that ends its leg by an order gives this cause: a socket that closes or breaks gives others.
-            self._set(bot=Leg.GONE, bot_done=end.cause == NORMAL_CLEARING)
+            # However it ended: a bot that is done with a call says so with ``HangUp``.
+            self._set(bot=Leg.GONE)
             if not now.joined:
-                self._bot_is_missed()
+                self._finish(Ending.RESCUED)
         elif leg == now.agent_id and now.agent in (Leg.STARTING, Leg.RINGING, Leg.UP):
             if now.agent is not Leg.UP:
                 self._set(rung=ring_result(end.cause, end.sip_status))
@@ -535,7 +534,7 @@ class _Turn:
                 self._set(callee=RingResult.FAILED)
                 self._finish(Ending.HUNG_UP)
             case StartBotLeg():
-                self._bot_is_missed()
+                self._finish(Ending.RESCUED)
             case Originate(leg=leg) | AddToBridge(leg=leg) if leg not in (now.caller_id, now.bot_id):
                 if leg == now.agent_id:
                     self._agent_failed()
@@ -623,9 +622,6 @@ class _Turn:
             self._drop_agent(RingResult.ANSWERED)
             if self.now.over is not Ending.NO:  # there was no bot left to take the caller back
                 return None
-        if self.now.bot is Leg.GONE:
-            self._bot_is_missed()
-            return None
         self._no_music()
         self._bot_goes(Place.CALLER)
         return None
@@ -651,12 +647,9 @@ class _Turn:
             self._bot_goes(Place.ASIDE)
         self._no_aside()
         if self.now.bot is Leg.GONE:
-            self._bot_is_missed()
+            self._finish(Ending.RESCUED)
         elif was_joined:
             self._music()
-
-    def _bot_is_missed(self) -> None:
-        self._finish(Ending.HUNG_UP if self.now.bot_done else Ending.RESCUED)
 
     def _bot_goes(self, place: Place) -> None:
         """Move the bot's leg, if it is up already; otherwise it goes there when it comes up."""

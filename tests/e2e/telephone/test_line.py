@@ -89,9 +89,6 @@ class Bot:
             humming.cancel()
             await asyncio.gather(humming, return_exceptions=True)
 
-    async def goodbye(self) -> None:
-        await self.socket.send(json.dumps({"command": "HANGUP"}))
-
     async def _hum(self) -> None:
         sound = to_bytes(judge.tone(BOT_HZ))
         at, began = 0, time.monotonic()
@@ -273,7 +270,7 @@ async def test_a_whole_transfer_who_hears_whom(
     await bot.control.take_back()
     assert await heard(caller) == {"bot": True}
     assert bot.keys == "5", "the agent's keys are not the caller's"
-    await bot.goodbye()
+    await bot.control.hang_up()
     await caller.until(State.OVER, WITHIN_S)
 
 

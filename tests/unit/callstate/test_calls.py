@@ -221,9 +221,9 @@ def test_a_bot_leg_that_breaks_does_not_disturb_caller_and_agent() -> None:
     assert orders(LegGone(AGENT, 16), *JOINED, LegGone(BOT, 38))[0] == SendToRescue(CALLER)
 
 
-def test_a_bot_that_ends_its_leg_by_an_order_ends_the_call() -> None:
-    assert EndLeg(CALLER) in orders(LegGone(BOT, 16), *TALKING)
-    assert EndLeg(CALLER) in orders(LegGone(AGENT, 16), *JOINED, LegGone(BOT, 16))
+def test_a_bot_that_is_done_says_so_and_its_leg_is_ended_for_it() -> None:
+    assert orders(HangUp(), *TALKING) == (EndLeg(CALLER), EndLeg(BOT), DestroyBridge(ROOM))
+    assert orders(LegGone(BOT, 16), *TALKING)[0] == SendToRescue(CALLER), "not even a normal end says so"
 
 
 def test_an_unreachable_bot_sends_the_caller_to_the_rescue() -> None:

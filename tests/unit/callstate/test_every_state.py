@@ -35,7 +35,6 @@ INPUTS: tuple[Input, ...] = (
     *(LegRinging(leg) for leg in (CALLER, FIRST)),
     *(LegSilent(leg) for leg in (CALLER, FIRST)),
     *(LegGone(leg, 19) for leg in (CALLER, FIRST, SECOND)),
-    LegGone(BOT, 16),
     LegGone(BOT, 38),
     Failed(StartBotLeg(BOT)),
     Failed(Originate(FIRST, "PJSIP/x", 20, "agent")),
