@@ -31,13 +31,23 @@ _NUMBER_WORDS = frozenset(
     """
     )
 )
+_TENS = frozenset({"vingt", "trente", "quarante", "cinquante", "soixante", "septante", "huitante", "nonante"})
 _ORDINAL = re.compile(r"\w+ième[s]?|premiers?|premières?|seconde?s?")
 _WORD = re.compile(r"[^\W\d_]+")
-# A one said after these is a figure: "tapez un", "chaîne un", "virgule un".
+# A one said after these may be a figure: "tapez un", "chaîne un", "virgule un" …
 _BEFORE_ONE = frozenset(
     str.split(
         """
     numéro touche tapez taper appuyez chaîne canal code tf note étape option virgule faire fais
+    """
+    )
+)
+# … and is one where the noun that an article would belong to does not follow: "faire une réclamation" has one.
+_AFTER_FIGURE = frozenset(
+    str.split(
+        """
+    pour et ou puis ensuite après alors donc mais merci svp s ne n est était a c ça il elle je j qui que quand comme
+    marche fonctionne affiche oui non d voilà là ici aussi pas
     """
     )
 )
@@ -103,13 +113,13 @@ def _protect(text: str) -> str:
         after = said[index + 1] if index + 1 < len(said) else ""
         gap = text[words[index - 1].end() : word.start()] if index else ""
         out.append(text[at : word.start()])
-        out.append(_MARK + word[0] if _is_word(word[0], before, after, gap, said) else word[0])
+        out.append(_MARK + word[0] if _is_word(word[0], before, after, gap, said, index) else word[0])
         at = word.end()
     out.append(text[at:])
     return "".join(out)
 
 
-def _is_word(word: str, before: str, after: str, gap: str, said: list[str]) -> bool:
+def _is_word(word: str, before: str, after: str, gap: str, said: list[str], index: int) -> bool:
     if _ORDINAL.fullmatch(word):
         return True
     alone = len(said) == 1
@@ -117,8 +127,8 @@ def _is_word(word: str, before: str, after: str, gap: str, said: list[str]) -> b
     if word in ("un", "une"):
         in_number = (
             (before in _NUMBER_WORDS and "'" not in gap)
-            or (before == "et" and _tens_before_et(said, word))
-            or before in _BEFORE_ONE
+            or (before == "et" and index >= 2 and said[index - 2] in _TENS)
+            or (before in _BEFORE_ONE and (not after or after in _NUMBER_WORDS | _AFTER_FIGURE))
             or (after in _NUMBER_WORDS and word == "un")
         )
         return not (alone and word == "un") and not in_number
@@ -129,17 +139,6 @@ def _is_word(word: str, before: str, after: str, gap: str, said: list[str]) -> b
     if word == "cent":
         return before == "pour"
     return word == "mille" and after in ("merci", "mercis", "excuses")
-
-
-def _tens_before_et(said: list[str], word: str) -> bool:
-    """Whether "et un" continues a ten: vingt et un … soixante et un."""
-    return any(
-        said[at]
-        in ("vingt", "trente", "quarante", "cinquante", "soixante", "septante", "huitante", "nonante")
-        and said[at + 1] == "et"
-        and said[at + 2] == word
-        for at in range(len(said) - 2)
-    )
 
 
 # --- amounts

@@ -131,6 +131,61 @@ HEARD = {
 }
 
 
+ARTICLES = """
+je voudrais faire une réclamation|je veux faire une réclamation|je vais faire une pause|vous pouvez faire un geste|
+je fais une demande de copie|faire un test|faire un transfert|il faut faire une mise à jour|taper un code|
+tapez un code|appuyez un coup|c'est un numéro un peu long|j'ai une option une semaine gratuite|
+sur la chaîne un message apparaît|il y a sur cette chaîne un écran noir|en note une phrase|le code une fois|
+une étape un peu longue|le numéro un jour change|il reste une touche un peu dure|sur le canal un film|
+une box et une télécommande|une facture et une réclamation|j'ai une question et une réclamation|
+faire une réclamation et une demande|la une|j'en ai un|il y en a une|une heure|un an|un mois
+"""
+FIGURES = {
+    "tapez un": "tapez 1",
+    "tapez un pour la facture": "tapez 1 pour la facture",
+    "j'ai fait tapez un et rien": "j'ai fait tapez 1 et rien",
+    "faire un": "faire 1",
+    "appuyez sur la touche un": "appuyez sur la touche 1",
+    "la touche un s'il vous plaît": "la touche 1 s'il vous plaît",
+    "numéro un merci": "numéro 1 merci",
+    "l'option une": "l'option 1",
+    "l'option un ou deux": "l'option 1 ou 2",
+    "étape un puis deux": "étape 1 puis 2",
+    "la chaîne un ne marche plus": "la chaîne 1 ne marche plus",
+    "la chaîne un n'affiche rien": "la chaîne 1 n'affiche rien",
+    "la chaîne un est noire": "la chaîne 1 est noire",
+    "je suis sur le canal un": "je suis sur le canal 1",
+    "numéro un deux trois": "numéro 1 2 3",
+    "code un huit": "code 1 8",
+    "deux virgule un": "2,1",
+    "vingt et une chaînes et une réclamation": "21 chaînes et une réclamation",
+    "soixante et un euros et un centime": "61 euros et un centime",
+}
+
+
+@pytest.mark.parametrize("said", [part for part in ARTICLES.replace("\n", "").split("|") if part])
+def test_an_article_stays_a_word(said: str) -> None:
+    assert normalise(said, today=TODAY) == said
+
+
+@pytest.mark.parametrize("said", FIGURES)
+def test_a_one_that_is_keyed_or_counted_is_a_figure(said: str) -> None:
+    assert normalise(said, today=TODAY) == FIGURES[said]
+
+
+@given(
+    st.sampled_from(
+        ["je veux faire", "taper", "sur la chaîne", "le numéro", "c'est l'étape", "appuyez", "l'option"]
+    ),
+    st.sampled_from(["un", "une"]),
+    st.sampled_from(
+        ["réclamation", "geste", "demande", "coup", "peu long", "fois de plus", "écran noir", "facture"]
+    ),
+)
+def test_before_a_noun_it_is_an_article_whatever_comes_first(before: str, one: str, noun: str) -> None:
+    assert normalise(f"{before} {one} {noun}", today=TODAY) == f"{before} {one} {noun}"
+
+
 @pytest.mark.parametrize("heard", HEARD)
 def test_heard_is_written(heard: str) -> None:
     assert normalise(heard, today=TODAY) == HEARD[heard]
