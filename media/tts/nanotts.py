@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from multiprocessing.connection import Connection, Pipe
@@ -30,6 +31,14 @@ _PACING = Pacing(first=200, longest=200)  # 0.005 times real time: nothing is wo
 _ANSWER_TIMEOUT_S = 8.0
 _STOP_TIMEOUT_S = 2.0
 _PROOF = "Bonjour."  # said once at start: the process runs and its voice data can be read
+
+# Pico says the x of "soixante-dix" as in "taxi" where a hyphen follows, and runs the parts of a number together;
+# with spaces it says the words (docs/voice.md). Words that are no number keep their hyphen: "rendez-vous".
+_NUMBER = (
+    "zéro|une?|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingts?|trente|"
+    "quarante|cinquante|soixante|septante|huitante|octante|nonante|cents?|mille|et"
+)
+_HYPHENATED_NUMBER = re.compile(rf"\b(?:{_NUMBER})(?:-(?:{_NUMBER}))+\b", re.IGNORECASE)
 
 # Pico's sound is dull: 80 % of its energy lies below 300 Hz, where a telephone passes nothing, and consonants are
 # 15 to 20 dB weaker than in natural speech. This tilts it back: on a telephone line at the
@@ -71,7 +80,7 @@ class NanoTtsEngine:
             raise VoiceError(f"{self.name} is closed")
         pipe = self._pipe or self._start()
         try:
-            pipe.send_bytes(json.dumps({"text": text, **self._prosody}).encode())
+            pipe.send_bytes(json.dumps({"text": numbers_apart(text), **self._prosody}).encode())
             if not pipe.poll(_ANSWER_TIMEOUT_S):
                 raise TimeoutError
             answer = pipe.recv_bytes()
@@ -118,6 +127,11 @@ class NanoTtsEngine:
                 self._child.kill()
                 self._child.wait()
             self._child = None
+
+
+def numbers_apart(text: str) -> str:
+    """``text`` with spaces for the hyphens inside number words: "soixante-dix-huit" is "soixante dix huit"."""
+    return _HYPHENATED_NUMBER.sub(lambda number: number[0].replace("-", " "), text)
 
 
 def _brighten(samples: Pcm, tilt: float) -> Pcm:
