@@ -212,7 +212,9 @@ async def _keep_up(stack: Stack, say: Callable[[str], None]) -> str:
 
 async def _run(stack: Stack, *command: str) -> int:
     """Run a command that calls the bot to its end; when we are cancelled, it is ended first."""
-    env = {**os.environ, **stack.env, "PYTHONUNBUFFERED": "1", "DECROCHE_URL": stack.url}
+    env = {
+        **os.environ, **stack.env, "PYTHONUNBUFFERED": "1", "DECROCHE_URL": stack.url, "DECROCHE_SIP": stack.sip,
+    }  # fmt: skip
     process = await asyncio.create_subprocess_exec(*command, env=env)
     try:
         return await process.wait()

@@ -109,6 +109,11 @@ class Stack:
         """The bot's address."""
         return f"http://127.0.0.1:{self.ports.bot}"
 
+    @property
+    def sip(self) -> str:
+        """Where a telephone calls the bot, when Asterisk is among the parts."""
+        return f"sip:decroche@127.0.0.1:{self.ports.sip}"
+
     async def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
         """Start the parts together and return when all answer.
 
