@@ -7,7 +7,7 @@ RUN pip install --no-cache-dir --require-hashes -r requirements/uv.txt \
     && uv venv .venv-rasa && uv pip sync --python .venv-rasa/bin/python --require-hashes requirements/rasa.txt \
     && uv cache clean
 COPY config.yml credentials.yml endpoints.yml operator.yml ./
-COPY ops/rasa.sh ops/
+COPY ops/rasa.sh ops/rasa_tracker.py ops/
 COPY dialogues dialogues
 COPY actions actions
 RUN ops/rasa.sh train --config config.yml --domain dialogues/domain --data dialogues --out models/rasa --fixed-model-name decroche
