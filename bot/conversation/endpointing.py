@@ -10,14 +10,14 @@ import re
 
 from bot.models import Expectation, ExpectKind
 
-COMPLETE_MS = 420
-"""The answer is whole and of the kind asked for; "oui, ça remarche" has a comma in it."""
+COMPLETE_MS = 480
+"""The answer is whole and of the kind asked for; "non merci, c'est tout" has a comma of 0.4 s in it."""
 OPEN_MS = 750
 """A request in the caller's words. Published figures for plain silence: about 5 % of pauses cut at
 1000 ms; a decoded text that does not end in the air lets us wait less."""
 ROUNDED_OFF_MS = 600
 """As above, and the recogniser closed the sentence: Whisper writes the full stop that it hears."""
-UNDERSTOOD_MS = 420
+UNDERSTOOD_MS = 450
 """As above, and the dialogue is sure of what is wanted: what may still follow seldom changes it, and a reply that has
 not begun yields to a caller who goes on."""
 UNFINISHED_MS = 1500

@@ -58,7 +58,7 @@ def test_a_request_that_the_dialogue_is_sure_of_ends_sooner_still() -> None:
     speak(taker, 1000, 2200)
     reading = said("Ma facture a augmenté.")
     taker.recognised(2300, 1, reading, complete=False, backchannel=False, understood=True)
-    assert kinds(run_to(taker, 2300, 2460)) == [EndTurn]
+    assert kinds(run_to(taker, 2300, 2500)) == [EndTurn]
 
 
 def lulled(taker: TurnTaker) -> None:
@@ -75,7 +75,7 @@ def test_a_lull_is_decoded_before_the_pause_is_confirmed() -> None:
     assert run_to(taker, 1260, 3000) == [], "the voice detector still hears somebody"
     taker = TurnTaker(expectation=Expectation(ExpectKind.YES_NO))
     lulled(taker)
-    (end,) = [*taker.speech_stopped(1280), *run_to(taker, 1280, 1440)]
+    (end,) = [*taker.speech_stopped(1280), *run_to(taker, 1280, 1520)]
     assert isinstance(end, EndTurn)
     assert end.ended_ms == 1000
 
@@ -121,7 +121,7 @@ def test_a_whole_yes_ends_the_turn_almost_as_soon_as_it_is_read() -> None:
     taker = TurnTaker(expectation=Expectation(ExpectKind.YES_NO))
     speak(taker, 0, 500)
     assert taker.recognised(700, 1, said("oui"), complete=True, backchannel=True) == []
-    assert kinds(run_to(taker, 700, 780)) == [EndTurn]
+    assert kinds(run_to(taker, 700, 820)) == [EndTurn]
 
 
 def test_speech_that_resumes_makes_the_first_reading_stale() -> None:
@@ -196,7 +196,7 @@ def test_yes_before_the_end_of_the_question_is_an_answer() -> None:
     taker = TurnTaker(expectation=Expectation(ExpectKind.YES_NO))
     taker.bot_started(0)
     speak(taker, 1000, 1350)
-    acts = taker.recognised(1600, 1, said("oui"), complete=True, backchannel=True)
+    acts = taker.recognised(1640, 1, said("oui"), complete=True, backchannel=True)
     assert kinds(acts) == [StopBot, EndTurn]
 
 
