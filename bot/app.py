@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from bot.callbacks.dialer import CallbackDialer
+from bot.callbacks.missed import MissedCallWatch
 from bot.callbacks.policy import CallbackPolicy
 from bot.callbacks.promises import PromiseSink
 from bot.callbacks.service import CallbackService
@@ -126,6 +127,8 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
             stack.push_async_callback(dialer.stop)
             promises.on_promise = callbacks.on_new = dialer.wake
             callbacks.on_cancelled = dialer.abort
+            missed = MissedCallWatch(line, callbacks)
+            stack.push_async_callback(missed.stop)
         offer_loopback_candidates(_is_loopback(settings.host))
         ice = IceServers(
             tuple(settings.ice_servers), settings.turn_secret.get_secret_value(), settings.turn_validity_s
@@ -181,6 +184,7 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         if line:
             await line.start()
             dialer.start()
+            missed.start()
         log.info("ready", brand=operator.brand.name, voice=voice.name, port=settings.port)
         yield app
 

@@ -213,3 +213,15 @@ class RingResult(StrEnum):
     NO_ANSWER = "no_answer"
     DECLINED = "declined"
     FAILED = "failed"  # dead trunk, no common codec, unknown address: nobody was rung
+
+
+@dataclass(frozen=True)
+class MissedCall:
+    """A caller whom the line could bring to nobody while no bot was there, and told that they would be rung back.
+
+    ``id``: the line's name of the call, never used twice. ``number``: E.164. ``at``: when they were told, aware.
+    """
+
+    id: str
+    number: str = field(repr=False)
+    at: datetime

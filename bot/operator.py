@@ -222,6 +222,7 @@ class Phrases(_Section):
     line_lost: str
     line_fallback: str
     line_sorry: str
+    line_later: str
 
     def fixed(self) -> tuple[str, ...]:
         """The phrases that the bot always says as they stand: worth having ready before the first call."""

@@ -22,7 +22,7 @@ from dataclasses import replace
 import structlog
 
 from bot.errors import LineError
-from bot.models import CallRequest, RingResult
+from bot.models import CallRequest, MissedCall, RingResult
 from bot.models import Channel as CallerChannel
 from bot.ports import ClaimedCall
 from media.telephony.ari import (
@@ -49,6 +49,8 @@ from media.telephony.callstate import (
     LegUp,
     Order,
 )
+from media.telephony.missed import VARIABLE as MISSED_VARIABLE
+from media.telephony.missed import missed_calls
 from media.telephony.orders import CALL_VARIABLE, UUI_VARIABLE, Ari, LineSettings, carry_out
 from media.telephony.rehearsal import read_rehearsal
 from media.telephony.rescue import call_of, help_out, is_caller, orphans, scene_of
@@ -224,6 +226,14 @@ class AsteriskLine:
             call.take(given)
         except LineError as err:
             log.error("event of a call lost", call_id=call.call_id, why=str(err))
+
+    async def missed_calls(self) -> tuple[MissedCall, ...]:
+        """Callers whom Asterisk brought to nobody while no bot was there; it forgets the oldest, and never the others.
+
+        Raises:
+            LineError: it does not answer.
+        """
+        return missed_calls(await self._ari.get_global(MISSED_VARIABLE))
 
     # --- after a connection
 

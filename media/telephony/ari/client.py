@@ -251,6 +251,12 @@ class AriClient:
         body = {"variable": name, "value": value}
         await self._order("POST", f"channels/{_id(channel_id)}/variable", body=body)
 
+    async def get_global(self, name: str) -> str:
+        """The value of a global variable; empty when it is not set."""
+        found = await self._order("GET", "asterisk/variable", query={"variable": name})
+        value = found.get("value") if isinstance(found, dict) else None
+        return value if isinstance(value, str) else ""
+
     async def continue_in_dialplan(
         self, channel_id: str, context: str, exten: str = "s", priority: int = 1
     ) -> None:

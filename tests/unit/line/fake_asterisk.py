@@ -193,6 +193,9 @@ class FakeAsterisk:
         channel = self.channels[channel_id]
         self.channels[channel_id] = replace(channel, variables={**channel.variables, name: value})
 
+    async def get_global(self, name: str) -> str:
+        return ""
+
     async def continue_in_dialplan(self, channel_id: str, context: str) -> None:
         await self._order("continue", channel_id, needs=channel_id)
         assert context == "decroche-rescue"
