@@ -170,20 +170,30 @@ class SiteRung(CallEvent):
 
 @dataclass(frozen=True)
 class AgentJoined(CallEvent):
-    """An agent and the caller were put together. ``waited_ms``: since the caller was put on hold."""
+    """An agent and the caller were put together. ``waited_ms``: since the caller was put on hold.
+
+    ``agent``: the id of somebody signed in at the desk; empty: whoever picked up the site's telephone.
+    """
 
     type: ClassVar[str] = "agent_joined"
     site: str
     waited_ms: int
+    agent: str = ""
 
 
 @dataclass(frozen=True)
 class AgentLeft(CallEvent):
-    """The agent left, the caller stayed. ``talked_ms``: since they were put together."""
+    """The agent left, the caller stayed. ``talked_ms``: since they were put together.
+
+    ``agent``: as in :class:`AgentJoined`. ``then``: what the bot was told to go on with (``survey`` | ``pay`` |
+    ``continue``); empty: the agent just hung up.
+    """
 
     type: ClassVar[str] = "agent_left"
     site: str
     talked_ms: int
+    agent: str = ""
+    then: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from bot.events import CallEvent
@@ -242,5 +243,123 @@ class Callbacks(Protocol):
 
         Raises:
             StoreError: the record cannot be read now.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class HandoffOffer:
+    """A call that is offered to the people signed in at the desk of one site.
+
+    ``call_id``, ``handoff_id``: the call and its context packet. ``skill``: what they must be able to do. ``reason``:
+    why a person is wanted, as in the packet's ``handoff``. ``level``: 1, or 2 for the level-2 team of that site.
+    """
+
+    call_id: str
+    handoff_id: str
+    site: str
+    skill: str
+    reason: str
+    level: int = 1
+
+
+class OfferResult(StrEnum):
+    """How an offer ended."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"  # by everybody whom it was shown to
+    NO_ANSWER = "no_answer"
+    NOBODY = "nobody"  # nobody idle there with that skill: no screen rang
+
+
+@dataclass(frozen=True)
+class OfferAnswer:
+    """``agent``: the id of who accepted, else empty. ``address``: what :meth:`CallControl.ring` is then given: the SIP
+    URI of that agent's phone, or ``headset:<agent id>`` for the headset of their browser.
+    """
+
+    result: OfferResult
+    agent: str = ""
+    address: str = ""
+
+
+class GiveBack(StrEnum):
+    """What the bot goes on with when an agent gives the caller back to it."""
+
+    SURVEY = "survey"
+    PAY = "pay"
+    CONTINUE = "continue"
+
+
+class Talk(Protocol):
+    """What an agent may do with the call they are in. Every method is for one who is joined to its caller.
+
+    Each raises CallerGoneError or AgentGoneError when one of the two has left, and LineError when the line does not
+    obey.
+    """
+
+    async def hold(self) -> None:
+        """The caller hears music, the agent nothing."""
+        ...
+
+    async def unhold(self) -> None:
+        """The two are together again."""
+        ...
+
+    async def give_back(self, then: GiveBack) -> None:
+        """The agent's leg ends and the caller is with the bot, which goes on with ``then``."""
+        ...
+
+    async def hand_over(self, to: OfferAnswer) -> None:
+        """A colleague who accepted an offer takes the call: the first agent's leg ends, the caller hears music while
+        the colleague's is connected, then the two are together. Returns as soon as this has begun.
+        """
+        ...
+
+
+class Agents(Protocol):
+    """The people signed in at the desk.
+
+    Of one call: ``offer`` until somebody accepts; ``joined`` once their leg is with the caller; then ``left`` when it
+    ends or could not be connected, or ``gone`` when the caller hung up, whichever is first. A call may be
+    offered again.
+    """
+
+    def idle(self, site: str, skill: str) -> int:
+        """How many could be offered a call now."""
+        ...
+
+    async def offer(self, offer: HandoffOffer, *, ring_s: float) -> OfferAnswer:
+        """Ring the screens of the idle agents of a site, at most ``ring_s`` seconds; the first to accept has it.
+
+        Cancelling the awaiting task takes the offer off every screen.
+        """
+        ...
+
+    def joined(self, call_id: str, talk: Talk) -> None:
+        """The agent who accepted and the caller are together; ``talk``: what the agent can do from now on."""
+        ...
+
+    def left(self, call_id: str) -> None:
+        """The agent is no longer with the call, or their leg could not be connected. The caller is with the bot."""
+        ...
+
+    def gone(self, call_id: str) -> None:
+        """The caller hung up, in whatever state the offer or the talk was. No effect when nobody knows the call."""
+        ...
+
+
+class Audit(Protocol):
+    """Who opened which case. Append-only."""
+
+    async def opened(
+        self, who: str, site: str, packet: str, *, field: str | None = None, reason: str | None = None
+    ) -> None:
+        """Keep that ``who`` (an agent's id, or the name of a client) at ``site`` opened ``packet`` (a handoff id).
+
+        ``field``: the one that was unmasked, with the ``reason`` given for it; None: the packet as it is, masked.
+
+        Raises:
+            StoreError: it could not be kept; then nothing may be shown.
         """
         ...
