@@ -17,10 +17,8 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from loguru import logger
-from pipecat.frames.frames import EndFrame, Frame, InputAudioRawFrame, TTSAudioRawFrame
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.frames.frames import EndFrame, TTSAudioRawFrame
+from pipecat.pipeline.worker import PipelineWorker
 from pipecat.workers.runner import WorkerRunner
 from playwright.async_api import Page, expect
 
@@ -39,26 +37,7 @@ from tests.e2e.chromium import (
     likeness,
     serve,
 )
-
-RATE = 16_000
-
-
-class Ear(FrameProcessor):
-    """Keeps what the pipeline hears."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[bytes] = []
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        if isinstance(frame, InputAudioRawFrame):
-            self.parts.append(frame.audio)
-        else:
-            await self.push_frame(frame, direction)
-
-    def samples(self) -> np.ndarray:
-        return np.frombuffer(b"".join(self.parts), np.int16)
+from tests.pipes import RATE, Ear, listening_worker, tone
 
 
 @dataclass
@@ -80,9 +59,7 @@ class OneCall:
     async def say(self, text: str, hertz: float = 1000.0, seconds: float = 1.5) -> None:
         """A tone stands for the voice: its pitch says whether it arrived unharmed."""
         self.tell(BotSaid(0, 0, text, False))
-        at = np.arange(int(seconds * RATE)) / RATE
-        pcm = (8000 * np.sin(2 * np.pi * hertz * at)).astype(np.int16).tobytes()
-        await self.worker.queue_frame(TTSAudioRawFrame(pcm, RATE, 1))
+        await self.worker.queue_frame(TTSAudioRawFrame(tone(hertz, seconds), RATE, 1))
 
     async def end(self, outcome: str) -> None:
         await self.worker.queue_frame(EndFrame())
@@ -105,13 +82,7 @@ class SmallCalls:
         self, request: CallRequest, transport: Any, *, controls: AsyncIterator[CallerControl]
     ) -> str:
         call_id = str(uuid.uuid4())
-        ear = Ear()
-        worker = PipelineWorker(
-            Pipeline([transport.input(), ear, transport.output()]),
-            params=PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE),
-            enable_rtvi=False,
-            idle_timeout_secs=None,
-        )
+        worker, ear = listening_worker(transport)
         call = self.calls[call_id] = OneCall(worker, ear)
         for work in (self._run(worker), self._obey(call, controls)):
             task = asyncio.create_task(work)

@@ -1,32 +1,13 @@
-"""A call to keep: a billing call that ends with a person."""
+"""A virtual clock."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.events import CallEvent, CallStarted
-from bot.record.codec import event_from_json
 from tests.virtual_time import run_virtual
-
-SAMPLE = Path(__file__).parent / "data" / "billing_handoff.jsonl"
-
-
-@pytest.fixture
-def sample_call() -> Callable[[str], list[CallEvent]]:
-    """The events of the sample call under another call id."""
-
-    def under(call_id: str) -> list[CallEvent]:
-        lines = SAMPLE.read_text(encoding="utf-8").splitlines()
-        events = [event_from_json(json.loads(line)) for line in lines]
-        return [replace(e, call_id=call_id) if isinstance(e, CallStarted) else e for e in events]
-
-    return under
 
 
 @pytest.fixture(name="run_virtual")

@@ -16,15 +16,12 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, AudioResampler
 from loguru import logger
-from pipecat.frames.frames import EndFrame, Frame, InputAudioRawFrame, TTSAudioRawFrame
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.frames.frames import EndFrame, TTSAudioRawFrame
+from pipecat.pipeline.worker import PipelineWorker
 from pipecat.workers.runner import WorkerRunner
 
 from media.webrtc.loopback import offer_loopback_candidates
-
-RATE = 16_000
+from tests.pipes import RATE, Ear, listening_worker, tone
 
 
 @pytest.fixture(autouse=True)
@@ -103,30 +100,6 @@ class Caller:
             self._listener.cancel()
 
 
-class Ear(FrameProcessor):
-    """Keeps what the pipeline hears."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[bytes] = []
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        if isinstance(frame, InputAudioRawFrame):
-            self.parts.append(frame.audio)
-        else:
-            await self.push_frame(frame, direction)
-
-    def samples(self) -> np.ndarray:
-        return np.frombuffer(b"".join(self.parts), np.int16)
-
-
-def tone(hertz: float, seconds: float) -> bytes:
-    """Mono int16 at 16 kHz."""
-    at = np.arange(int(seconds * RATE)) / RATE
-    return (8000 * np.sin(2 * np.pi * hertz * at)).astype(np.int16).tobytes()
-
-
 class Running:
     """A pipeline behind a door."""
 
@@ -144,13 +117,7 @@ class Running:
 @asynccontextmanager
 async def run_pipeline(transport: Any) -> AsyncIterator[Running]:
     """Input → ear → output, as in a call, without anything that understands."""
-    ear = Ear()
-    worker = PipelineWorker(
-        Pipeline([transport.input(), ear, transport.output()]),
-        params=PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE),
-        enable_rtvi=False,
-        idle_timeout_secs=None,
-    )
+    worker, ear = listening_worker(transport)
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     task = asyncio.create_task(runner.run(), name="test-pipeline")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from bot.events import CallEvent, CallStarted
-from bot.record.codec import event_from_json
 from bot.record.journal import CallJournal
 from bot.record.migrations import upgrade_async
 from bot.record.reader import RecordReader
@@ -22,7 +19,6 @@ from bot.web.access import Access
 from bot.web.api import ApiDeps, PartState, api_router
 from bot.web.problems import install_problems
 
-SAMPLE = Path(__file__).parents[1] / "record" / "data" / "billing_handoff.jsonl"
 TOKENS = {"desk": "desk-token", "board": "board-token"}
 
 
@@ -65,15 +61,3 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
         yield Api(app, client, journal, store, parts)
     await journal.stop()
     await store.close()
-
-
-@pytest.fixture
-def sample_call() -> Callable[[str], list[CallEvent]]:
-    """The events of a billing call that ends with a person, under another call id."""
-
-    def under(call_id: str) -> list[CallEvent]:
-        lines = SAMPLE.read_text(encoding="utf-8").splitlines()
-        events = [event_from_json(json.loads(line)) for line in lines]
-        return [replace(e, call_id=call_id) if isinstance(e, CallStarted) else e for e in events]
-
-    return under

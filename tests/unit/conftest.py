@@ -12,7 +12,7 @@ import pytest
 from bot.events import CallEvent, CallStarted
 from bot.record.codec import event_from_json
 
-SAMPLE = Path(__file__).parents[1] / "record" / "data" / "billing_handoff.jsonl"
+SAMPLE = Path(__file__).parent / "record" / "data" / "billing_handoff.jsonl"
 
 
 @pytest.fixture
