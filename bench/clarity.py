@@ -4,24 +4,29 @@ Each sentence is spoken, passed through the telephone band, A-law and a little n
 word; both sides are verbalised first, so ``42,90 €`` and its words are the same. Errors of one sentence count at
 most its length: a recogniser that loops says nothing about the voice. The interval is a bootstrap over sentences.
 
-    python -m bench.clarity
+    python -m bench.clarity              the settings of the voice
+    python -m bench.clarity --numbers    the numbers whose words have hyphens, said with them and without
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import re
 import unicodedata
+from unittest.mock import patch
 
 import numpy as np
 import structlog
+from text_to_num import alpha2digit
 
-from bench.results import table
+from bench.results import Share, table
 from bot.french.speak import verbalise
 from bot.models import Pcm, RecognitionHint
 from media import audio
 from media.modelstore import find_whisper
 from media.stt.whisper import WhisperTranscriber
+from media.tts import nanotts
 from media.tts.nanotts import PRE_EMPHASIS, NanoTtsEngine, NanoTtsVoice
 from media.tts.voice import EngineVoice
 
@@ -101,6 +106,41 @@ async def measure(ear: WhisperTranscriber, engine: NanoTtsEngine) -> tuple[np.nd
     return np.array(counts), seconds
 
 
+async def numbers() -> None:
+    """Print and write how many of the numbers of two digits are heard as they are."""
+    ear = await WhisperTranscriber.load(find_whisper().path, workers=1)
+    hyphenated = [number for number in range(17, 100) if "-" in verbalise(str(number))]
+    rows = [["", "numbers", "heard right", "of 61 to 99"]]
+    for name, prepare in (("with hyphens", str), ("apart", nanotts.numbers_apart)):
+        with patch.object(nanotts, "numbers_apart", prepare):
+            voice = EngineVoice(NanoTtsEngine(speed=NanoTtsVoice.CLEAR_SPEED, pitch=1.0))
+            right = [number for number in hyphenated if await _is_heard(ear, voice, number)]
+            await voice.close()
+        high = [number for number in hyphenated if number > 60]
+        rows.append(
+            [
+                name,
+                str(len(hyphenated)),
+                str(Share(len(right), len(hyphenated))),
+                str(Share(sum(number > 60 for number in right), len(high))),
+            ]
+        )
+    await ear.close()
+    table(
+        "clarity-numbers",
+        "Numbers said by the embedded voice on a telephone, as the recogniser hears them",
+        rows,
+    )
+
+
+async def _is_heard(ear: WhisperTranscriber, voice: EngineVoice, number: int) -> bool:
+    said = verbalise(f"J'ai noté le {number}, c'est bien cela.")
+    chunks = [c.samples async for c in voice.speak(said, sample_rate=audio.PHONE_RATE, cacheable=False)]
+    line = audio.resample(telephone(np.concatenate(chunks), number), audio.PHONE_RATE, ear.sample_rate)
+    heard = (await ear.transcribe(line, RecognitionHint())).text
+    return str(number) in re.findall(r"\d+", alpha2digit(heard.lower(), "fr", 0))
+
+
 async def bench() -> None:
     """Print and write the table."""
     ear = await WhisperTranscriber.load(find_whisper().path, workers=1)
@@ -128,4 +168,6 @@ async def bench() -> None:
 
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
-    asyncio.run(bench())
+    parser = argparse.ArgumentParser(prog="bench.clarity", description=__doc__.partition("\n")[0])
+    parser.add_argument("--numbers", action="store_true")
+    asyncio.run(numbers() if parser.parse_args().numbers else bench())
