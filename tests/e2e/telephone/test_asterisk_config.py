@@ -249,32 +249,27 @@ async def test_a_bot_that_ends_its_call_ends_the_caller_s(plain: Alone) -> None:
 
 async def test_a_caller_whom_nobody_takes_is_told_so_and_noted(config: AsteriskConfig) -> None:
     """Two at once, and one who hides their number: the first two are promised a call, and noted for the bot."""
-    busy = Manner(refuse=486)
     async with (
-        SipAgent("carrier", busy) as carrier,
+        SipAgent("carrier", Manner(refuse=486)) as carrier,
         SipPhone(SUBSCRIBER) as one,
         SipPhone("+33698765432") as two,
+        SipPhone() as hidden,
     ):
+        callers = (one, two, hidden)
         trunk = Trunk(f"127.0.0.1:{carrier.port}")
-        async with running(
-            replace(config, trunk=trunk, rescue=Rescue(retry_s=1, tries=0, ring_s=5))
-        ) as alone:
+        rescue = Rescue(retry_s=1, tries=0, ring_s=5)
+        async with running(replace(config, trunk=trunk, rescue=rescue)) as alone:
             since = time.monotonic()
-            await asyncio.gather(*(caller.connect(alone.sip) for caller in (one, two)))
-            ended = await asyncio.gather(
-                *(caller.until(State.OVER, 40.0, since=since) for caller in (one, two))
-            )
-            async with SipPhone() as hidden:
-                await hidden.connect(alone.sip)
-                await hidden.until(State.OVER, 40.0)
+            answered = await asyncio.gather(*(caller.connect(alone.sip) for caller in callers))
+            ended = await asyncio.gather(*(caller.until(State.OVER, 40.0, since=since) for caller in callers))
             ari = alone.config.ari
             client = AriClient(AriSettings(f"http://127.0.0.1:{ari.port}/ari", ari.user, ari.password))
             missed = missed_calls(await client.get_global(VARIABLE))
             await client.stop()
             assert sorted(call.number for call in missed) == sorted((SUBSCRIBER, "+33698765432"))
             assert all(abs((datetime.now(UTC) - call.at).total_seconds()) < 60 for call in missed)
-        for caller, end in zip((one, two), ended, strict=True):
-            heard = caller.sound().between(since + 1.0, end - 0.5).heard
+        for caller, start, end in zip(callers, answered, ended, strict=True):
+            heard = caller.sound(start + 0.5, end - 0.5).heard
             assert judge.speech_s(heard) > 9.0, "three sentences"
             assert judge.longest_silence_s(heard) < 2.0
 
