@@ -244,7 +244,6 @@ async def telephone_line(
         {
             "DECROCHE_OPERATOR_FILE": str(write_operator(folder / "operator.yml", doors)),
             "DECROCHE_TRUNK_HOST": f"127.0.0.1:{doors.carrier}",
-            "DECROCHE_RESCUE_TRIES": "2",
             **(env or {}),
         },
         parts,

@@ -10,7 +10,7 @@ import pytest
 from media.stt.whisper import WhisperTranscriber
 from simulator.sip import State
 from tests.e2e.telephone import judge
-from tests.e2e.telephone.rig import SPARE, TelephoneLine, read
+from tests.e2e.telephone.rig import SPARE, TelephoneLine, eventually, read
 from tests.e2e.telephone.test_transfer import accepted, asks_for_a_person
 from tests.e2e.telephone.wire import Wire
 
@@ -33,20 +33,24 @@ async def test_the_bot_killed_in_mid_call(line: TelephoneLine, hearing: WhisperT
         case = (await line.record(call.call_id))["case_id"]
         killed = call.now
         await line.stack.end("bot", kill=True)
-        await asyncio.sleep(SENTENCE_S * SPARE)
-        sentence = call.heard(killed + 0.3, killed + 0.3 + SENTENCE_S * SPARE).heard
         await line.stack.begin("bot")
+
+        async def taken_up() -> bool:
+            return (await calls_of(line))[0]["call_id"] != call.call_id
+
+        assert await eventually(taken_up, 30.0), "a fresh bot takes the caller"
         again = call.now
         await call.until_quiet(again, quiet_s=1.0)
         assert call.phone.in_call
-        back = call.heard(again).heard
+        sentence = call.heard(killed + 0.3, killed + 0.3 + 4.0 + SENTENCE_S).heard
+        waited, back = call.heard(killed + 0.3, again).heard, call.heard(again).heard
         fresh = await calls_of(line)
     first = judge.first_sound_s(sentence)
     assert first is not None
     assert first < SENTENCE_S * SPARE
     assert "coup" in (await read(hearing, sentence)).lower(), "nous avons été coupés"
+    assert judge.longest_silence_s(waited) < SENTENCE_S * SPARE
     assert judge.speech_s(back) > 1.0
-    assert fresh[0]["call_id"] != call.call_id
     assert fresh[0]["case_id"] == case, "the fresh bot knows the case"
 
 

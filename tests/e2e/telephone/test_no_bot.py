@@ -17,7 +17,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def botless(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TelephoneLine]:
-    async with telephone_line(tmp_path_factory.mktemp("botless"), PHONE_PARTS[:1]) as line:
+    async with telephone_line(
+        tmp_path_factory.mktemp("botless"), PHONE_PARTS[:1], {"DECROCHE_RESCUE_TRIES": "2"}
+    ) as line:
         yield line
 
 

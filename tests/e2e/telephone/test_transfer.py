@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -62,7 +63,7 @@ async def test_who_hears_what(line: TelephoneLine, hearing: WhisperTranscriber) 
         (invitation,) = agent.invitations
     # The agent is briefed, and hears neither the music nor anything of the caller before.
     assert judge.speech_s(briefed) > 1.0
-    assert "conseiller" in (await read(hearing, briefed)).lower()
+    assert re.search(r"appel|personne|identi", await read(hearing, briefed), re.IGNORECASE)
     assert judge.music_s(agent_heard) == 0
     # The caller hears music meanwhile, and nothing of the whisper.
     assert judge.music_s(waiting) > 0.7 * len(waiting) / judge.RATE
