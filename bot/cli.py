@@ -151,7 +151,7 @@ def how_to_call(sip_port: int) -> str:
     local = settings.sip_host.startswith("127.")
     reach = (
         "only this machine can call. For a network: DECROCHE_SIP_HOST=<this machine's address> and "
-        """DECROCHE_TRUNK_PEERS='["<network>/24"]'; for a carrier: docs/telephone.md"""
+        """DECROCHE_TRUNK_PEERS='["<network>/24"]'; for a carrier: docs/asterisk.md"""
         if local
         else f"calls are taken from {', '.join(settings.trunk_peers) or settings.trunk_host}"
     )
