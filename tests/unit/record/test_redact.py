@@ -7,7 +7,7 @@ import time
 from datetime import date
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from num2words import num2words
 from stdnum import iban as stdnum_iban
@@ -232,6 +232,7 @@ messy = st.one_of(
 
 @settings(max_examples=200)
 @given(messy, st.sampled_from(Level))
+@example("CVC0A0A0A0A0A0A0A0A0AROBAS0A000", Level.STORE)
 def test_redacting_again_changes_nothing(text: str, level: Level) -> None:
     once = redact(text, level)
     assert redact(once, level) == once
