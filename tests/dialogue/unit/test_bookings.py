@@ -10,8 +10,10 @@ import pytest
 
 from actions.appointments import AppointmentChosen, slot_option
 from actions.base import DecrocheAction
-from actions.billing import CopyAnswered, DisputeAnswered, PaymentDateAnswered
 from actions.cancellation import CancellationDone
+from actions.disputes import DisputeAnswered
+from actions.invoice_copies import CopyAnswered
+from actions.payment_dates import PaymentDateAnswered
 from actions.services import Services
 from tests.dialogue.turns import customs, run
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from actions import services
-from actions.billing import BillingAmount, PaymentDateAnswered
+from actions.billing import BillingAmount
 from actions.cancellation import CancelContract
 from actions.conversation import CallEnded, CallStarted, HumanRequest
 from actions.crm.port import ConflictError, CrmUnavailableError
 from actions.identification import ValidateIdentification
+from actions.payment_dates import PaymentDateAnswered
 from tests.dialogue.turns import customs, run, said
 
 
