@@ -189,15 +189,15 @@ async def watch_over(
     """Watch until cancelled. ``app``: the bot's application. ``context``: the rescue's, in the dialplan."""
     now = clock or asyncio.get_running_loop().time
     watch = Watch()
-    reachable = True
+    reachable: bool | None = None
     while True:
         try:
             whom = watch.look(await scene_of(line, app), now())
             if not reachable:
-                log.info("line in sight again")
+                log.info("line in sight", app=app)
             reachable = True
         except LineError as err:
-            if reachable:
+            if reachable is not False:
                 log.warning("line out of sight", why=str(err))
             reachable = False
             watch = Watch()  # what was seen before is too old to judge by
