@@ -73,7 +73,7 @@ def up(
     phone: Annotated[bool, typer.Option(help="With the telephone line: Asterisk and the rescue.")] = False,
 ) -> None:
     """Start everything on this machine: Rasa, the action server and the bot. Ctrl-C ends them all."""
-    parts = PARTS
+    parts: tuple[str, ...] = PARTS
     if phone:
         find_asterisk()  # says what to do when there is none, before anything is started
         parts += PHONE_PARTS

@@ -7,6 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NoReturn
 
 import structlog
@@ -224,18 +225,20 @@ class LineCall:
 
     async def _answered(self, leg: str, ring_s: float, how_far: Callable[[], Leg]) -> None:
         """Return when the leg is up or gone; one that shows no life, or rings in vain, is ended."""
-        until = asyncio.get_running_loop().time() + ring_s
-        for within_s, waiting in (
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ring_s
+        for within_s, stages in (
             (min(ALIVE_WITHIN_S, ring_s), {Leg.STARTING}),
             (ring_s, {Leg.STARTING, Leg.RINGING}),
         ):
-            left = min(within_s, until - asyncio.get_running_loop().time())
+            left_s = max(0.0, min(within_s, until - loop.time()))
             try:
-                await self._until(
-                    lambda waiting=waiting: self.over or how_far() not in waiting, max(0.0, left)
-                )
+                await self._until(partial(self._has_left, stages, how_far), left_s)
             except TimeoutError:
                 self._take(LegSilent(leg))
+
+    def _has_left(self, stages: set[Leg], how_far: Callable[[], Leg]) -> bool:
+        return self.over or how_far() not in stages
 
     async def _obey(self, given: Input) -> None:
         """Return once it is so, or the caller is gone; raises what the port promises."""
