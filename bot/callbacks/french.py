@@ -31,9 +31,9 @@ def when(at: datetime, zone: str, now: datetime) -> str:
     ahead = (there.date() - now.astimezone(ZoneInfo(zone)).date()).days
     day = f"{_DAYS[there.weekday()]} {'1er' if there.day == 1 else there.day} {_MONTHS[there.month - 1]}"
     day = {0: "aujourd’hui", 1: f"demain {day}"}.get(ahead, day)
-    minutes = f" {there.minute:02d}" if there.minute else ""
+    minutes = f"\u00a0{there.minute:02d}" if there.minute else ""
     elsewhere = "" if zone == "Europe/Paris" else ", heure de chez vous"
-    return f"{day} à partir de {there.hour} h{minutes}{elsewhere}"
+    return f"{day} à partir de {there.hour}\u00a0h{minutes}{elsewhere}"
 
 
 def promise(callback: Callback, now: datetime) -> str:

@@ -76,9 +76,10 @@ class CallbackService:
         self.on_cancelled: Callable[[str], None] = lambda _: None
         """Called with the id of a callback that was called off while it was being rung."""
 
-    def opens(self) -> datetime:
-        """When somebody in metropolitan France who asks now would be rung; past or now: at once."""
-        return self._policy.promise(self.now(), "FR", "Europe/Paris")
+    def opens(self, now: datetime) -> datetime | None:
+        """When somebody in metropolitan France who asks ``now`` will be rung; None: at once."""
+        at = self._policy.promise(now, "FR", "Europe/Paris")
+        return at if at > now else None
 
     async def request(self, wanted: Wanted) -> Requested:
         """A callback, or the one that is open for that number already.

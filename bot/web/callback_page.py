@@ -86,12 +86,13 @@ def callback_page_router(
     def render(
         request: Request, status: int, values: Mapping[str, str], refused: _Refused | None
     ) -> Response:
-        now, opens = callbacks.now(), callbacks.opens()
+        now = callbacks.now()
+        opens = callbacks.opens(now)
         key = guard.issue(request.cookies.get(COOKIE, ""))
         body = template.render(
             **base,
             token=key.token,
-            opens="" if opens <= now else when(opens, "Europe/Paris", now),
+            opens=when(opens, "Europe/Paris", now) if opens else "",
             values=values,
             error=refused.sentence if refused else "",
             error_at_number=bool(refused and refused.field),
@@ -188,8 +189,8 @@ def _keep(request: Request, key: FormKey, response: Response) -> Response:
 
 
 def french_number(number: str) -> str:
-    """``+33180880000`` → ``01 80 88 00 00``; others stay as they are."""
+    """``+33180880000`` → ``01 80 88 00 00``, kept on one line; others stay as they are."""
     if number.startswith("+33") and len(number) == 12:
         digits = "0" + number[3:]
-        return " ".join(digits[i : i + 2] for i in range(0, 10, 2))
+        return "\u00a0".join(digits[i : i + 2] for i in range(0, 10, 2))
     return number

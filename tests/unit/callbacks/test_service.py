@@ -41,16 +41,18 @@ async def test_a_request_at_night_is_promised_for_the_morning(service: CallbackS
     clock.now = datetime(2026, 11, 21, 21, 0, tzinfo=UTC)  # Saturday
     callback = (await service.request(Wanted(NUMBER))).callback
     assert callback.promised_at == datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
-    assert promise(callback, clock.now) == "Nous vous rappelons lundi 23 novembre à partir de 8 h."
+    assert promise(callback, clock.now) == "Nous vous rappelons lundi 23 novembre à partir de 8\u00a0h."
     clock.now = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-    assert promise(callback, clock.now) == "Nous vous rappelons demain lundi 23 novembre à partir de 8 h."
+    assert (
+        promise(callback, clock.now) == "Nous vous rappelons demain lundi 23 novembre à partir de 8\u00a0h."
+    )
 
 
 def test_times_are_told_where_the_subscriber_is() -> None:
     at = datetime(2026, 12, 1, 13, 30, tzinfo=UTC)
-    assert when(at, "Europe/Paris", at) == "aujourd’hui à partir de 14 h 30"
+    assert when(at, "Europe/Paris", at) == "aujourd’hui à partir de 14\u00a0h\u00a030"
     told = when(at, "Indian/Reunion", at - timedelta(days=3))
-    assert told == "mardi 1er décembre à partir de 17 h 30, heure de chez vous"
+    assert told == "mardi 1er décembre à partir de 17\u00a0h\u00a030, heure de chez vous"
 
 
 async def test_secrets_in_the_reason_are_not_kept(service: CallbackService) -> None:

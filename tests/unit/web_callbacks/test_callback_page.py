@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import httpx
@@ -12,7 +12,7 @@ import pytest
 from bot.callbacks.store import CallbackFilter
 from bot.web.callback_page import COOKIE, french_number
 
-from .conftest import Site, build_app
+from .conftest import Now, Site, build_app
 
 NUMBER = "06 12 34 56 78"
 
@@ -39,7 +39,7 @@ async def test_a_number_and_a_reason(site: Site) -> None:
     assert done.status_code == 200
     assert "Votre téléphone va sonner" in done.text
     assert "finit par 78" in done.text
-    assert "01 80 88 00 00" in done.text
+    assert "01\u00a080\u00a088\u00a000\u00a000" in done.text
     assert "<form" not in done.text
     (callback,) = await site.store.find(CallbackFilter())
     assert (callback.number, callback.reason) == ("+33612345678", "écran noir depuis ce matin")
@@ -51,12 +51,24 @@ async def test_the_same_number_again_gets_the_same_answer(site: Site) -> None:
     assert await made(site) == 1
 
 
+async def test_in_opening_hours_the_page_promises_seconds(site: Site) -> None:
+    class Running(Now):
+        def __call__(self) -> datetime:
+            self.at += timedelta(microseconds=1)
+            return self.at
+
+    site.service.now = Running()
+    page = await site.client.get("/rappel")
+    assert "20&nbsp;secondes" in page.text
+    assert "fermés" not in page.text
+
+
 async def test_out_of_hours_the_page_says_when(site: Site) -> None:
     site.now.at = datetime(2026, 11, 21, 21, 0, tzinfo=UTC)
     page = await site.client.get("/rappel")
     assert "Nous sommes fermés" in page.text
-    assert "lundi 23 novembre à partir de 8 h" in page.text
-    assert "lundi 23 novembre à partir de 8 h" in (await fill(site)).text
+    assert "lundi 23 novembre à partir de 8\u00a0h" in page.text
+    assert "lundi 23 novembre à partir de 8\u00a0h" in (await fill(site)).text
 
 
 @pytest.mark.parametrize(
@@ -166,5 +178,5 @@ async def test_a_long_reason_and_a_missing_line_are_told(site: Site) -> None:
 
 
 def test_our_number_as_people_read_it() -> None:
-    assert french_number("+33180880000") == "01 80 88 00 00"
+    assert french_number("+33180880000") == "01\u00a080\u00a088\u00a000\u00a000"
     assert french_number("+262262123456") == "+262262123456"

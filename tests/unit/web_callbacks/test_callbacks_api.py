@@ -56,7 +56,7 @@ async def test_out_of_hours_the_promised_time_is_told(site: Site) -> None:
     site.now.at = datetime(2026, 11, 21, 21, 0, tzinfo=UTC)
     body = (await site.desk.post("/api/callbacks", json=BODY)).json()
     assert (body["immediate"], body["promised_at"]) == (False, "2026-11-23T07:00:00Z")
-    assert body["message"] == "Nous vous rappelons lundi 23 novembre à partir de 8 h."
+    assert body["message"] == "Nous vous rappelons lundi 23 novembre à partir de 8\u00a0h."
 
 
 async def test_a_level_two_callback_at_a_named_time(site: Site) -> None:
@@ -66,7 +66,7 @@ async def test_a_level_two_callback_at_a_named_time(site: Site) -> None:
     assert body["kind"] == "level2"
     assert body["promised_at"] == "2026-11-23T14:30:00Z"
     assert body["case_id"] == "case-1"
-    assert body["message"] == "Nous vous rappelons aujourd’hui à partir de 15 h 30."
+    assert body["message"] == "Nous vous rappelons aujourd’hui à partir de 15\u00a0h\u00a030."
 
 
 async def test_the_clock_is_measured_and_shown(site: Site) -> None:
