@@ -85,7 +85,9 @@ class CachedVoice:
         self._cache = PhraseCache(max_bytes)
         self._flights: dict[Key, _Flight] = {}
 
-    async def speak(self, text: str, *, sample_rate: int, cacheable: bool) -> AsyncGenerator[SpeechChunk, None]:
+    async def speak(
+        self, text: str, *, sample_rate: int, cacheable: bool
+    ) -> AsyncGenerator[SpeechChunk, None]:
         """See :meth:`bot.ports.Voice.speak`. Chunks of cacheable phrases are shared: their samples are read-only."""
         if not cacheable:
             async with aclosing(self._voice.speak(text, sample_rate=sample_rate, cacheable=False)) as chunks:
