@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -196,10 +196,13 @@ class Telephone(Protocol):
         """Whether orders can be given now."""
         ...
 
-    async def dial(self, number: str, *, ring_s: float, callback: str) -> RingResult:
+    async def dial(
+        self, number: str, *, ring_s: float, callback: str, on_ringing: Callable[[], None] | None = None
+    ) -> RingResult:
         """Ring a subscriber (E.164) through the trunk; when they answer, the bot is with them as on any call.
 
-        ``callback``: the id of the callback that is kept so; the call's ``CallRequest`` carries it.
+        ``callback``: the id of the callback that is kept so; the call's ``CallRequest`` carries it. ``on_ringing``:
+        called once their telephone rings, where the trunk tells.
 
         Raises:
             LineError: the line is down.
@@ -219,7 +222,7 @@ class ClaimedCall:
 class CallbackContext:
     """Why a subscriber is being rung back.
 
-    ``kind``: ``web`` (asked for on a page or by the operator's systems), ``promised`` (in an earlier call) or ``level2``.
+    ``kind``: ``web`` (asked for on a page or by the operator's systems), ``promised`` (by us) or ``level2``.
     ``reason``: the subscriber's words for a web callback, else the code of the promise. ``case_id``, ``call_id``: the
     case and call it continues, or empty. ``subscriber``: masked name (``Mme D.``) or empty; whoever answers has not
     been identified by that. ``summary``: French, what happened in the earlier call, or empty. ``requested_at``: aware.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,17 +69,22 @@ class ScriptedTelephone:
     script: list[Any] = field(default_factory=list)
     default: RingResult = RingResult.ANSWERED
     up: bool = True
+    tells_ringing: bool = True
     gate: asyncio.Event | None = None
     dialled: list[tuple[str, str]] = field(default_factory=list)
     ringing: set[str] = field(default_factory=set)
     most_ringing: int = 0
 
-    async def dial(self, number: str, *, ring_s: float, callback: str) -> RingResult:
+    async def dial(
+        self, number: str, *, ring_s: float, callback: str, on_ringing: Callable[[], None] | None = None
+    ) -> RingResult:
         assert number not in self.ringing, "the same number is rung twice at once"
         self.dialled.append((number, callback))
         self.ringing.add(number)
         self.most_ringing = max(self.most_ringing, len(self.ringing))
         try:
+            if on_ringing is not None and self.tells_ringing:
+                on_ringing()
             if self.gate is not None:
                 await self.gate.wait()
             answer = self.script.pop(0) if self.script else self.default

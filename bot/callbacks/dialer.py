@@ -171,10 +171,14 @@ class CallbackDialer:
             log.error("callback.defect", callback_id=callback.callback_id, exc_info=err)
 
     async def _dial(self, callback: Callback) -> None:
+        rang_at: list[datetime] = []
         try:
             async with asyncio.timeout(self._policy.dial_limit_s):
                 result = await self._telephone.dial(
-                    callback.number, ring_s=self._policy.rules.ring_s, callback=callback.callback_id
+                    callback.number,
+                    ring_s=self._policy.rules.ring_s,
+                    callback=callback.callback_id,
+                    on_ringing=lambda: rang_at.append(self._now()),
                 )
         except (LineError, TimeoutError) as err:
             code = err.code if isinstance(err, LineError) else "line.timeout"
@@ -182,7 +186,12 @@ class CallbackDialer:
             result = RingResult.FAILED
         ended = self._now()
         log.info("callback.rung", callback_id=callback.callback_id, result=result.value)
-        await self._keep(callback, lambda read, _now: self._policy.rung(read, ended, result))
+
+        def told(read: Callback, _now: datetime) -> Callback:
+            ringing = self._policy.ringing(read, rang_at[0]) if rang_at else read
+            return self._policy.rung(ringing, ended, result)
+
+        await self._keep(callback, told)
 
     async def _keep(self, callback: Callback, change: Callable[[Callback, datetime], Callback]) -> None:
         """Write what came of a ringing, also when the database comes back only after a while."""

@@ -77,6 +77,7 @@ class LineCall:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _keys: deque[str] = field(default_factory=lambda: deque(maxlen=_MAX_KEYS))
     _rung: int = 0
+    _on_ringing: Callable[[], None] | None = None
 
     @property
     def call_id(self) -> str:
@@ -142,6 +143,8 @@ class LineCall:
             except asyncio.QueueFull:
                 raise LineError("more orders for one call than the line takes") from None
         self.state = made.state
+        if self._on_ringing and before.caller is not Leg.RINGING and self.state.caller is Leg.RINGING:
+            self._on_ringing()
         if before.over is Ending.NO and self.over:
             log.info("call over", call_id=self.call_id, how=self.state.over.value)
         self._notify()
@@ -207,12 +210,17 @@ class LineCall:
 
     # --- for the line's own ringing
 
-    async def dial(self, address: str, ring_s: float) -> RingResult:
+    async def dial(
+        self, address: str, ring_s: float, on_ringing: Callable[[], None] | None = None
+    ) -> RingResult:
         """Ring the caller (a callback). Cancelling stops the ringing.
+
+        ``on_ringing``: called when their telephone begins to ring.
 
         Raises:
             LineError: this is no call that we make.
         """
+        self._on_ringing = on_ringing
         self._demand(Dial(address, ring_s))
         try:
             await self._answered(self.state.caller_id, ring_s, lambda: self.state.caller)

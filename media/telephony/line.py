@@ -117,7 +117,9 @@ class AsteriskLine:
             return None
         return ClaimedCall(call.request, call)
 
-    async def dial(self, number: str, *, ring_s: float, callback: str) -> RingResult:
+    async def dial(
+        self, number: str, *, ring_s: float, callback: str, on_ringing: Callable[[], None] | None = None
+    ) -> RingResult:
         """See :class:`bot.ports.Telephone`; cancelling stops the ringing.
 
         Raises:
@@ -130,7 +132,7 @@ class AsteriskLine:
         call_id = str(uuid.uuid4())
         request = CallRequest(CallerChannel.PHONE, number, call_id, callback=callback)
         call = self._open(CallState(call_id, CALLEE_PREFIX + call_id, dialled=True), request)
-        return await call.dial(f"PJSIP/trunk/sip:{number}@{self._settings.trunk_host}", ring_s)
+        return await call.dial(f"PJSIP/trunk/sip:{number}@{self._settings.trunk_host}", ring_s, on_ringing)
 
     # --- events
 

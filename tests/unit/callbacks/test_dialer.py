@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,30 @@ async def test_busy_then_no_answer_then_answered(rig: Rig) -> None:
     over = await rig.now(callback)
     assert [one.result for one in over.tries] == ["busy", "no_answer", "answered"]
     assert over.outcome is Outcome.KEPT
+
+
+@pytest.mark.parametrize("tells", [True, False])
+async def test_the_ring_is_timed_where_the_line_tells_of_it(rig: Rig, tells: bool) -> None:
+    rig.telephone.tells_ringing = tells
+    rig.telephone.gate = asyncio.Event()
+    callback = await rig.ask()
+    dial = rig.telephone.dial
+
+    async def after_a_second(*given: Any, **named: Any) -> RingResult:
+        rig.clock.pass_(seconds=1)
+        return await dial(*given, **named)
+
+    rig.telephone.dial = after_a_second  # type: ignore[method-assign]
+    await rig.dialer.step()
+    await ringing(rig.dialer, 1)
+    await asyncio.sleep(0.01)
+    rig.clock.pass_(seconds=5)
+    rig.telephone.gate.set()
+    await rig.settle()
+    over = await rig.now(callback)
+    assert over.dialled_at == MONDAY
+    assert over.rung_at == MONDAY + timedelta(seconds=1 if tells else 0)
+    assert over.answered_at == MONDAY + timedelta(seconds=6)
 
 
 async def test_given_up_after_the_last_retry(rig: Rig) -> None:

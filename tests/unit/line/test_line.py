@@ -390,15 +390,21 @@ async def test_an_endpoint_name_is_dialled_as_it_is(desk: Desk) -> None:
 
 @on_a_line
 async def test_a_callback_that_is_answered_is_a_call_with_its_context(desk: Desk) -> None:
-    dialled = asyncio.create_task(desk.line.dial("+33612345678", ring_s=25, callback="cb-1"))
+    rang: list[bool] = []
+    dialled = asyncio.create_task(
+        desk.line.dial("+33612345678", ring_s=25, callback="cb-1", on_ringing=lambda: rang.append(True))
+    )
     await settle()
     callee = desk.asterisk.only("callee-")
     made = desk.asterisk.originated[callee]
     assert made["endpoint"] == "PJSIP/trunk/sip:+33612345678@carrier.example:5060"
     assert made["app_args"] == "callback"
+    assert rang == []
     desk.asterisk.rings(callee)
+    assert rang == [True]
     desk.asterisk.answers(callee)
     assert await dialled is RingResult.ANSWERED
+    assert rang == [True]
     await settle()
     claimed = desk.line.claim(desk.asterisk.tokens[0])
     assert claimed
