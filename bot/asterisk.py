@@ -65,8 +65,8 @@ def asterisk_config(
         local_networks=tuple(settings.local_networks),
         most_calls=2 * settings.max_calls,
         rescue=Rescue(tries=settings.rescue_tries),
-        modules=installed and installed.modules,
-        data=installed and installed.data,
+        modules=installed.modules if installed else None,
+        data=installed.data if installed else None,
     )
 
 

@@ -63,7 +63,8 @@ class Ports:
             taken = [stack.enter_context(socket.socket(type=kind)) for kind in kinds]
             for one in taken:
                 one.bind(("127.0.0.1", 0))
-            return cls(*(one.getsockname()[1] for one in taken), rtp=_free_rtp())
+            bot, rasa, actions, ari, sip = (one.getsockname()[1] for one in taken)
+            return cls(bot, rasa, actions, ari, sip, _free_rtp())
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.errors import TransportError
 from simulator.api import Server, fetch_record, live_events
+from simulator.doors.sip import DEFAULT_URI as SIP_URI
 from simulator.doors.text import TextDoor
 from simulator.expect import differences
 from simulator.line import Line
@@ -21,7 +22,7 @@ from simulator.recording import bot_as_heard, save_stereo
 from simulator.result import CallResult, Event, Fidelity, Observed, fold
 from simulator.run import Patience, Player
 from simulator.script import Script
-from simulator.sound_call import SIP_URI, SoundCall, open_door, render
+from simulator.sound_call import SoundCall, open_door, render
 from simulator.text_call import TextCall
 from simulator.voices import RATE, Voices, available
 from simulator.way import Way

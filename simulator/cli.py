@@ -17,7 +17,7 @@ from simulator import report
 from simulator import script as scripts
 from simulator.api import DEFAULT_URL, Server
 from simulator.call import Options
-from simulator.sound_call import SIP_URI
+from simulator.doors.sip import DEFAULT_URI as SIP_URI
 from simulator.suite import Planned, run_calls
 from simulator.way import Way
 

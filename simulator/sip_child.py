@@ -56,7 +56,7 @@ class Parent:
             os._exit(0)
 
 
-class Handset(pj.AudioMediaPort):  # type: ignore[misc]
+class Handset(pj.AudioMediaPort):
     """Mouth and ear. The library's clock asks for a frame and hands one over, in this order, every 20 ms of a call."""
 
     def __init__(self, parent: Parent) -> None:
@@ -101,7 +101,7 @@ class Handset(pj.AudioMediaPort):  # type: ignore[misc]
         self._parent.write(wire.tick(time.monotonic(), self._sent, heard))
 
 
-class Call(pj.Call):  # type: ignore[misc]
+class Call(pj.Call):
     """One call, either way."""
 
     def __init__(self, phone: Phone, call_id: int = pj.PJSUA_INVALID_ID) -> None:
@@ -135,7 +135,7 @@ class Call(pj.Call):  # type: ignore[misc]
         self._phone.parent.report("key", digit=param.digit)
 
 
-class Account(pj.Account):  # type: ignore[misc]
+class Account(pj.Account):
     """Who we are; takes what comes in."""
 
     def __init__(self, phone: Phone) -> None:
