@@ -401,6 +401,7 @@ async def test_a_callback_that_is_answered_is_a_call_with_its_context(desk: Desk
     assert made["app_args"] == "callback"
     assert rang == []
     desk.asterisk.rings(callee)
+    await settle()
     assert rang == [True]
     desk.asterisk.answers(callee)
     assert await dialled is RingResult.ANSWERED
