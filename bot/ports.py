@@ -122,7 +122,11 @@ class CallControl(Protocol):
     """
 
     async def hold(self) -> None:
-        """The caller hears music; the bot is aside. No effect when on hold already."""
+        """The caller hears music; the bot is aside. No effect when on hold already.
+
+        An agent who is joined is parted from the caller, hears nothing and stays; :meth:`join` puts the two together
+        again.
+        """
         ...
 
     async def ring(self, line: SiteLine, *, token: str, ring_s: float) -> RingResult:
