@@ -148,16 +148,16 @@ def how_to_call(sip_port: int) -> str:
     """What to enter in a softphone, and how far the line reaches."""
     settings = AsteriskSettings()
     number = load_operator(settings.operator_file).telephony.number
-    local = settings.sip_host.startswith("127.")
-    reach = (
-        "only this machine can call. For a network: DECROCHE_SIP_HOST=<this machine's address> and "
-        """DECROCHE_TRUNK_PEERS='["<network>/24"]'; for a carrier: docs/asterisk.md"""
-        if local
-        else f"calls are taken from {', '.join(settings.trunk_peers) or settings.trunk_host}"
-    )
+    if settings.sip_host.startswith("127."):
+        reach = (
+            "only this machine can call; for a network set DECROCHE_SIP_HOST=<this machine's address>\n"
+            """  and DECROCHE_TRUNK_PEERS='["<network>/24"]'; for a carrier see docs/asterisk.md"""
+        )
+    else:
+        reach = f"calls are taken from {', '.join(settings.trunk_peers) or settings.trunk_host}"
     return (
-        f"[bold]▸ by telephone[/]: call [bold]sip:{number}@{settings.sip_host}:{sip_port}[/] from a softphone,\n"
-        f"  UDP, no account, no registration; G.722 or G.711; keys as RTP events (RFC 4733)\n  {escape(reach)}"
+        f"[bold]▸ by telephone[/]: call [bold]sip:{number}@{settings.sip_host}:{sip_port}[/] from a softphone\n"
+        f"  UDP, no account, no registration, G.722 or G.711, keys by RFC 4733\n  {escape(reach)}"
     )
 
 

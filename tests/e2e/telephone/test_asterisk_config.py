@@ -155,7 +155,7 @@ async def test_the_public_side_speaks_tls_and_takes_encrypted_sound_only(
         )
         try:
             secured = writer.get_extra_info("ssl_object")
-            assert secured.version() in ("TLSv1.2", "TLSv1.3")
+            assert secured.version() == "TLSv1.2"
             plain = await _invite(reader, writer, alone, "RTP/AVP", branch="plain")
             assert plain.startswith("SIP/2.0 488"), plain
             answer = await _invite(reader, writer, alone, "RTP/SAVP", branch="srtp")
