@@ -28,6 +28,8 @@ the French sentence the caller hears (``operator.yml``, ``phrases``).
     │       └── TokenExpiredError handoff.token_expired
     └── InputError                input.invalid
         ├── NotFoundError         input.not_found
+        ├── ConflictError         desk.state
+        │   └── TooLateError      desk.too_late
         └── NumberRefusedError    input.number
 """
 
@@ -140,6 +142,18 @@ class NotFoundError(InputError):
     """What was asked for does not exist."""
 
     code = "input.not_found"
+
+
+class ConflictError(InputError):
+    """What an agent asks for is not possible as things stand; the message is French, for them."""
+
+    code = "desk.state"
+
+
+class TooLateError(ConflictError):
+    """The call that an agent wants is not there to be had any more."""
+
+    code = "desk.too_late"
 
 
 class NumberRefusedError(InputError):

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from bot.errors import (
     AccessDeniedError,
     CapacityError,
+    ConflictError,
     DecrocheError,
     InputError,
     NotFoundError,
@@ -29,6 +30,7 @@ _STATUSES: tuple[tuple[type[DecrocheError], int], ...] = (
     (RateLimitedError, 429),
     (AccessDeniedError, 403),
     (NotFoundError, 404),
+    (ConflictError, 409),
     (InputError, 422),
     (CapacityError, 503),
     (StoreError, 503),
