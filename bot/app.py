@@ -6,11 +6,13 @@ import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.callbacks.dialer import CallbackDialer
 from bot.callbacks.missed import MissedCallWatch
@@ -36,6 +38,9 @@ from bot.record.migrations import upgrade
 from bot.record.reader import RecordReader
 from bot.record.spool import Spool
 from bot.record.store import CallStore, make_engine
+from bot.routing.ledger import CallLedger, LedgerJournal
+from bot.routing.past import recall
+from bot.routing.service import SiteRouter
 from bot.settings import Settings
 from bot.web.access import Access
 from bot.web.api import ApiDeps, PartState, api_router
@@ -116,10 +121,12 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         callback_store, callback_policy = CallbackStore(engine), CallbackPolicy.of(operator)
         callbacks = CallbackService(callback_store, callback_policy, line=line is not None)
 
+        ledger = CallLedger()
+        await _recall(engine, ledger)
         calls = Calls(
-            operator=operator, dialogue=dialogue, journal=journal, transcriber=transcriber, voice=voice,
-            max_calls=settings.max_calls, openings=Openings(record, callbacks),
-            tokens=HandoffTokens(settings.resolved_handoff_key()),
+            operator=operator, dialogue=dialogue, journal=LedgerJournal(journal, ledger),
+            transcriber=transcriber, voice=voice, max_calls=settings.max_calls, openings=Openings(record, callbacks),
+            tokens=HandoffTokens(settings.resolved_handoff_key()), router=SiteRouter(operator, ledger),
         )  # fmt: skip
         stack.push_async_callback(calls.stop)
         if line:
@@ -187,6 +194,14 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
             missed.start()
         log.info("ready", brand=operator.brand.name, voice=voice.name, port=settings.port)
         yield app
+
+
+async def _recall(engine: AsyncEngine, ledger: CallLedger) -> None:
+    """A record that cannot be read now is no reason to stay closed: shares are then counted from here on."""
+    try:
+        await recall(engine, ledger, datetime.now(UTC))
+    except StoreError as err:
+        log.error("calls of the last days not counted", code=err.code)
 
 
 async def _open_transcriber(settings: Settings) -> WhisperTranscriber:

@@ -22,6 +22,7 @@ from bot.openings import Openings
 from bot.operator import Operator
 from bot.pipeline.call import VoiceCall
 from bot.ports import CallControl, Dialogue, Journal, Transcriber, Voice
+from bot.routing.service import SiteRouter
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,8 @@ class Calls:
     """Starts calls and keeps them until they have ended.
 
     ``openings``: what a call that arrives continues; without it every call begins anew. ``tokens``: sign what travels
-    with a caller to a site; needed for calls whose legs we control.
+    with a caller to a site; needed for calls whose legs we control. ``router``: chooses the sites; without it, each
+    call is the first.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Calls:
         max_calls: int,
         openings: Openings | None = None,
         tokens: HandoffTokens | None = None,
+        router: SiteRouter | None = None,
     ) -> None:
         self._operator = operator
         self._dialogue = dialogue
@@ -56,6 +59,7 @@ class Calls:
         self._max = max_calls
         self._openings = openings
         self._tokens = tokens
+        self._router = router
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def capacity_left(self) -> bool:
@@ -141,7 +145,7 @@ class Calls:
         """A conversation over this process's dialogue and journal."""
         return Conversation(
             started, self._operator, self._dialogue, self._journal, clock, mouth,
-            on_idle, on_expectation, control, self._tokens, opening or Opening(),
+            on_idle, on_expectation, control, self._tokens, opening or Opening(), self._router,
         )  # fmt: skip
 
     @property

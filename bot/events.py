@@ -154,6 +154,22 @@ class HandoffRequested(CallEvent):
 
 
 @dataclass(frozen=True)
+class SiteChosen(CallEvent):
+    """Sites were ranked for this call: at every handoff, also when there is nobody to ring.
+
+    ``order``: ids of the sites to ring. ``due``: site → the part of this call that its share entitles it to.
+    ``choice``, ``inputs``: the whole choice with its reasons, and all that it rests on (``bot.routing.codec``).
+    """
+
+    type: ClassVar[str] = "site_chosen"
+    skill: str
+    order: tuple[str, ...]
+    due: Mapping[str, float]
+    choice: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class SiteRung(CallEvent):
     """A site was rung for this call. ``result``: answered | busy | no_answer | declined | failed.
 

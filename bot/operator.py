@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+import holidays
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -23,6 +24,12 @@ DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """As :meth:`datetime.date.weekday` counts them."""
 
 
+def _known_country(code: str) -> str:
+    if code not in holidays.list_supported_countries(include_aliases=False):
+        raise ValueError(f"unknown country {code!r}: ISO 3166, two capital letters")
+    return code
+
+
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError(f"unknown time zone {name!r}")
@@ -30,6 +37,7 @@ def _known_zone(name: str) -> str:
 
 
 E164 = Annotated[str, Field(pattern=r"^\+[1-9]\d{5,14}$")]
+Country = Annotated[str, AfterValidator(_known_country)]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -126,9 +134,27 @@ class Site(_Section):
     name: str
     partner: str
     timezone: TimeZone
+    country: Country = "FR"
+    """Whose public holidays it keeps."""
+    hours: tuple[Hours, ...] = ()
+    """In its own time zone, and never outside the service's hours; none: whenever the service is open."""
+    public_holidays: bool = False
+    """Whether people answer there on public holidays."""
     skills: tuple[Skill, ...] = Field(min_length=1)
-    weight: int = Field(ge=0, le=100)
+    share: float = Field(ge=0, le=100)
+    """Its agreed part of the calls, relative to the other sites'; 0: only what the others do not answer."""
+    quality: float | None = Field(None, ge=0, le=1)
+    """As measured; none: not measured."""
+    line_when_busy: bool = True
+    """Whether its SIP line is rung although everybody signed in at the desk there is busy."""
     sip: str = Field(pattern=r"^sips?:[^\s@]+@[^\s@]+$")
+
+
+class Routing(_Section):
+    """How sites are chosen, beside what was agreed with each."""
+
+    quality_weight: float = Field(2.0, ge=0, le=20)
+    """By how many calls the site with the best measured quality may run ahead of the worst, in all. Shares hold."""
 
 
 class Telephony(_Section):
@@ -189,7 +215,8 @@ class CallbackRules(_Section):
 
 class Phrases(_Section):
     """What the bot says by itself. ``{brand}`` is filled in; ``{number}`` in ``digits_read_back``, ``{case}`` in
-    ``handoff_whisper`` (said to the agent), ``{when}`` in ``callback_promised``."""
+    ``handoff_whisper`` (said to the agent), ``{wait}`` in ``handoff_wait_known``, ``{when}`` in ``callback_promised``
+    and ``handoff_closed``."""
 
     welcome: str
     silence_reprompt: str
@@ -201,6 +228,7 @@ class Phrases(_Section):
     yes_or_no: str
     wait: str
     handoff_wait: str
+    handoff_wait_known: str
     handoff_closed: str
     handoff_news: str
     handoff_whisper: str
@@ -243,6 +271,7 @@ class Operator(_Section):
     policy: Policy
     offers: tuple[Offer, ...]
     sites: tuple[Site, ...] = Field(min_length=1)
+    routing: Routing = Routing()
     telephony: Telephony
     callbacks: CallbackRules
     phrases: Phrases
@@ -252,6 +281,8 @@ class Operator(_Section):
         for name, ids in (("offers", [o.id for o in self.offers]), ("sites", [s.id for s in self.sites])):
             if len(set(ids)) != len(ids):
                 raise ValueError(f"{name}: an id stands twice")
+        if not any(site.share for site in self.sites):
+            raise ValueError("sites: none has a share of the calls")
         return self
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -64,13 +64,14 @@ from bot.events import (
     Understood,
 )
 from bot.french.numbers import normalise
-from bot.handoff.sites import sites_in_order
 from bot.handoff.token import HandoffTokens
 from bot.handoff.transfer import TransferEnd
 from bot.models import Expectation, ExpectKind, InputMode, Recognition, Say
 from bot.operator import Operator
 from bot.ports import CallControl, Dialogue, Journal
 from bot.record.case import EarlierCall
+from bot.routing.codec import site_chosen
+from bot.routing.service import SiteRouter
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +100,8 @@ class Conversation:
     tokens: HandoffTokens | None = None
     """Sign the reference to the case that goes with the caller to a site; needed with ``control``."""
     opening: Opening = field(default_factory=Opening)
+    router: SiteRouter | None = None
+    """Chooses the sites to ring; None: one that knows of no other call."""
 
     interpreter: Interpreter = field(default_factory=Interpreter)
     turn: int = 0
@@ -116,6 +119,7 @@ class Conversation:
     """How the call ended; empty while it runs."""
     _hung_up_as: str = ""
     _seeker: PersonSeeker | None = None
+    _router: SiteRouter = field(init=False)
     _wanted: HandoffStep | None = None
     """The person asked for who has not come."""
     _question: Question | None = None
@@ -123,6 +127,7 @@ class Conversation:
     _asked_again: bool = False
 
     def __post_init__(self) -> None:
+        self._router = self.router or SiteRouter(self.operator)
         self.note(self.started)
         if (before := self.opening.cut) or (before := self.opening.earlier):
             self.note(before.continued(known_caller=self.opening.cut is not None))
@@ -480,10 +485,12 @@ class Conversation:
     async def _to_person(self, step: HandoffStep) -> None:
         """A person was asked for: bring one, or tell the caller when one will call, or that one comes."""
         now = self.clock.wall()
-        if not self.operator.hours.is_open(now):
-            due = self.operator.hours.next_open(now)
+        case, choice = self._router.choose(step.skill, self.call_id, now)
+        self.note(site_chosen(self.clock.now_ms(), self.turn, case, choice))
+        if (due := choice.callback_at) and (self._seeker is None or not choice.full):
             self.note(CallbackPromised(self.clock.now_ms(), self.turn, step.reason, due.isoformat()))
-            await self._say_phrase(self.operator.phrases.handoff_closed)
+            when = spoken_time(due, now.date())
+            await self._say_phrase(self.operator.phrases.handoff_closed.format(when=when))
             await self._leave(by="bot")
         elif self._seeker is None:
             await self._say_phrase(self.operator.phrases.handoff_wait)
@@ -491,8 +498,10 @@ class Conversation:
         else:
             self._wanted, self._question = step, None
             self._expect(Expectation(ExpectKind.NOTHING))
-            if sites := sites_in_order(self.operator, step.skill, at=now, seed=self.call_id):
-                self._seeker.begin(sites, self._events, self.turn)
+            if choice.order:
+                sites = {site.id: site for site in self.operator.sites}
+                ranked = [sites[site] for site in choice.order]
+                self._seeker.begin(ranked, self._events, self.turn, choice.wait_s)
             else:
                 await self._offer_callback()
 
@@ -521,7 +530,7 @@ class Conversation:
         """Nothing more can be done in this call."""
         phrases = self.operator.phrases
         if self.started.caller_number:
-            due = promised_at(self.operator.hours, self.clock.wall(), SOON)
+            due = promised_at(self._callback_time, self.clock.wall(), SOON)
             self.note(CallbackPromised(self.clock.now_ms(), self.turn, "fault", due.isoformat()))
             await self._say_phrase(phrases.fault_callback)
         else:
@@ -587,13 +596,19 @@ class Conversation:
     async def _promise(self, after: timedelta) -> None:
         """Promise a call back, and say goodbye."""
         now = self.clock.wall()
-        due = promised_at(self.operator.hours, now, after)
+        due = promised_at(self._callback_time, now, after)
         reason = self._wanted.reason if self._wanted else "callback_request"
         self.note(CallbackPromised(self.clock.now_ms(), self.turn, reason, due.isoformat()))
         await self._say_phrase(
             self.operator.phrases.callback_promised.format(when=spoken_time(due, now.date())), private=True
         )
         await self._leave(by="bot")
+
+    def _callback_time(self, wanted: datetime) -> datetime:
+        """The first moment at or after ``wanted`` when somebody with the skill asked for can call."""
+        earlier = self.opening.earlier
+        skill = self._wanted.skill if self._wanted else (earlier.skill if earlier else "")
+        return self._router.callback_time(skill or "general", wanted)
 
     async def _answer_broken(self, stage: str, code: str) -> None:
         self.note(Fault(self.clock.now_ms(), self.turn, stage, code))

@@ -15,6 +15,7 @@ from bot.handoff.token import HandoffTokens
 from bot.handoff.transfer import Speech, Times, Transfer, Words
 from bot.operator import Operator, Site
 from bot.ports import CallControl
+from bot.routing.french import spoken_wait
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +60,13 @@ class PersonSeeker:
         """Whether the caller is talking to an agent."""
         return self._transfer is not None and self._transfer.joined
 
-    def begin(self, sites: Sequence[Site], events: Sequence[CallEvent], turn: int) -> None:
-        """Ring ``sites`` in order for a call of which ``events`` tell; ``tell`` is called once it is over."""
+    def begin(
+        self, sites: Sequence[Site], events: Sequence[CallEvent], turn: int, wait_s: float | None = None
+    ) -> None:
+        """Ring ``sites`` in order for a call of which ``events`` tell; ``tell`` is called once it is over.
+
+        ``wait_s``: what the caller may be told of how long it takes, seconds; None: nothing.
+        """
         phrases, telephony = self._operator.phrases, self._operator.telephony
         packet = build_packet(events, call_id=self._call_id)
         self._transfer = Transfer(
@@ -69,7 +75,11 @@ class PersonSeeker:
             sites=sites,
             token_of=lambda site: self._tokens.issue(packet_id(self._call_id), site),
             words=Words(
-                wait=phrases.handoff_wait,
+                wait=(
+                    phrases.handoff_wait
+                    if wait_s is None
+                    else phrases.handoff_wait_known.format(wait=spoken_wait(wait_s))
+                ),
                 news=phrases.handoff_news,
                 whisper=phrases.handoff_whisper.format(case=packet.whisper),
             ),

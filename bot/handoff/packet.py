@@ -32,6 +32,7 @@ from bot.events import (
     OfferTold,
     RecordingAnswered,
     SilenceNoted,
+    SiteChosen,
     SiteRung,
     Understood,
 )
@@ -259,8 +260,9 @@ def build_packet(
 ) -> ContextPacket:
     """The packet of a call as it stands after ``events``.
 
-    ``call_id``: needed where the event that started the call may be missing. ``now``: what ``created_at``
-    says; without it, the time of the last event, so that the same events always give the same packet.
+    ``call_id``: needed where the event that started the call may be missing. ``site``: the one that this packet is
+    for; without it, the one that has the call, or is rung next. ``now``: what ``created_at`` says; without it, the time
+    of the last event, so that the same events always give the same packet.
     """
     journal = _with_earlier(events)
     continued = _last(journal, CaseContinued)
@@ -269,7 +271,7 @@ def build_packet(
     intents = _intents(journal)
     tried = tuple(_attempt(e) for e in journal if isinstance(e, ActionDone))
     offers = _offers(journal)
-    handoff = _handoff(_last(journal, HandoffRequested), intents, site)
+    handoff = _handoff(_last(journal, HandoffRequested), intents, site or chosen_site(journal))
     promised = _last(journal, CallbackPromised)
     recording = _last(journal, RecordingAnswered)
     refused = recording is not None and not recording.allowed
@@ -332,6 +334,27 @@ def mask_number(number: str) -> str:
     if number.startswith("+") and len(number) > 7:
         return f"{number[:4]}{'•' * (len(number) - 6)}{number[-2:]}"
     return "•" * max(0, len(number) - 4) + number[-4:] if len(number) > 4 else number
+
+
+def chosen_site(events: Iterable[CallEvent], site: str = "") -> Site | None:
+    """The site of the last choice that has the call, or is rung next; with an id, that one. None: not chosen.
+
+    It is told why it was chosen itself, never what is known of the others: packets go to partners.
+    """
+    journal = list(events)
+    last = next((i for i in reversed(range(len(journal))) if isinstance(journal[i], SiteChosen)), None)
+    if last is None:
+        return None
+    chosen = journal[last]
+    assert isinstance(chosen, SiteChosen)
+    rung = [e for e in journal[last:] if isinstance(e, SiteRung)]
+    had = next((e.site for e in rung if e.result == "answered"), None)
+    missed = {e.site for e in rung}
+    wanted = site or had or next((s for s in chosen.order if s not in missed), "")
+    found = next(
+        (one for one in chosen.choice.get("ranked", ()) if wanted and one.get("site") == wanted), None
+    )
+    return Site(id=wanted, name=found.get("name", wanted), why=found.get("reason", "")) if found else None
 
 
 _T = TypeVar("_T", bound=str)

@@ -13,12 +13,14 @@ from bot.record.spoken import word_set
 
 _PLAIN_KEYS = word_set(
     "type call_id case_id handoff_id channel caller_number started_at due_at since ends ref "
-    "reference mode by outcome code stage step skill action intent offer answer how site dialogue_id earlier"
+    "reference mode by outcome code stage step skill action intent offer answer how site dialogue_id earlier "
+    "order due choice inputs"
 )
 """Identifiers, dates and words of our own, which hold nothing to hide and must come out as they went in.
 
 ``caller_number`` is among them: the record is private and the packet masks it. ``earlier`` holds events that were
-redacted when they were first kept.
+redacted when they were first kept. ``due``, ``choice`` and ``inputs`` are the router's: sites, times and figures,
+nothing that a caller said.
 """
 
 

@@ -28,6 +28,7 @@ from bot.events import (
     OfferTold,
     RecordingAnswered,
     SilenceNoted,
+    SiteChosen,
     SiteRung,
     TurnTimed,
     Understood,
@@ -111,6 +112,7 @@ class CallView:
     handoffs: list[HandoffRequested] = field(default_factory=list)
     callbacks: list[CallbackPromised] = field(default_factory=list)
     continues: str = ""
+    choices: list[SiteChosen] = field(default_factory=list)
     routing: list[SiteRung | AgentJoined | AgentLeft] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     events: list[CallEvent] = field(default_factory=list)
@@ -193,6 +195,7 @@ class CallView:
             "offers": [_bare(o) for o in self.offers],
             "callbacks": [_bare(c) for c in self.callbacks],
             "continues": self.continues or None,
+            "choices": [_choice(e) for e in self.choices],
             "routing": [e.to_json() for e in self.routing],
             "faults": [_bare(f) for f in self.faults],
             "handoff": packet.model_dump(mode="json") if packet and packet.handoff else None,
@@ -208,6 +211,11 @@ class CallView:
 
 def _bare(event: CallEvent) -> dict[str, Any]:
     return {k: v for k, v in event.to_json().items() if k != "type"}
+
+
+def _choice(event: SiteChosen) -> dict[str, Any]:
+    """A choice as it is read; what it rested on stays among the events, for a replay."""
+    return {"at_ms": event.at_ms, "turn": event.turn, "skill": event.skill, **event.choice}
 
 
 # --- one fold an event --------------------------------------------------------------------------
@@ -285,6 +293,7 @@ _FOLDS: dict[type[CallEvent], Callable[[CallView, Any], None]] = {
     OfferTold: lambda view, event: view.offers.append(event),
     HandoffRequested: lambda view, event: view.handoffs.append(event),
     CallbackPromised: lambda view, event: view.callbacks.append(event),
+    SiteChosen: lambda view, event: view.choices.append(event),
     SiteRung: lambda view, event: view.routing.append(event),
     AgentJoined: lambda view, event: view.routing.append(event),
     AgentLeft: lambda view, event: view.routing.append(event),

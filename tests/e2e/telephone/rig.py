@@ -69,7 +69,8 @@ def write_operator(path: Path, doors: Doors) -> Path:
     pattern = operator["sites"][0]
     operator["sites"] = [
         {
-            **pattern, "id": site, "name": site.capitalize(), "weight": 90 - 10 * place, "timezone": "Europe/Paris",
+            **pattern, "id": site, "name": site.capitalize(), "timezone": "Europe/Paris",
+            "hours": [], "public_holidays": True, "share": 0 if place else 100,  # always in this order
             "skills": ["billing", "technical", "retention", "general"], "sip": f"sip:{site}@127.0.0.1:{port}",
         }
         for place, (site, port) in enumerate(doors.sites.items())

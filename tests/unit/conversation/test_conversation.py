@@ -27,6 +27,7 @@ from bot.events import (
     HandoffRequested,
     RecordingAnswered,
     SilenceNoted,
+    SiteChosen,
 )
 from bot.models import ExpectKind, Hypothesis, InputMode, Recognition, Say
 from bot.operator import load_operator
@@ -211,7 +212,9 @@ async def test_zero_asks_for_a_person_and_the_call_ends_as_a_handoff() -> None:
 async def test_when_nobody_is_there_a_callback_is_promised_for_the_opening() -> None:
     async with Call(ScriptedDialogue({"un conseiller": HANDOFF}), wall=SUNDAY) as call:
         await call.says("Un conseiller")
-        assert call.last == OPERATOR.phrases.handoff_closed
+        assert call.last == OPERATOR.phrases.handoff_closed.format(when="demain à partir de 8 h")
+        (chosen,) = call.journal.of(SiteChosen)
+        assert chosen.order == ()
         assert call.journal.of(CallbackPromised)[0].due_at == "2026-11-23T08:00:00+01:00"
         assert call.conversation.outcome == "callback"
 

@@ -1,0 +1,1 @@
+"""Choosing the site that answers: pure, explained, and replayable from the record."""
