@@ -222,6 +222,58 @@ class ClaimedCall:
     control: CallControl
 
 
+class HeadsetLeg(Protocol):
+    """An agent's headset as long as one call has it. Sound is int16 mono at 16 kHz, any whole number of samples."""
+
+    def play(self, pcm: bytes) -> None:
+        """Live sound to the agent. Never waits: what piles up is dropped."""
+        ...
+
+    async def say(self, pcm: bytes) -> None:
+        """Sound made faster than it is heard; returns when the agent is about to hear it."""
+        ...
+
+    async def flush(self) -> None:
+        """Drop what the agent has not heard yet."""
+        ...
+
+    async def end(self) -> None:
+        """Let the headset go. No effect when it is gone."""
+        ...
+
+
+class Headset(Protocol):
+    """The headset of an agent who is signed in with a browser, connected between calls too."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether sound arrives from it now."""
+        ...
+
+    @property
+    def free(self) -> bool:
+        """Whether a call could have it now: alive, and in no other call."""
+        ...
+
+    def connect(self, hear: Callable[[bytes], None], gone: Callable[[], None]) -> HeadsetLeg:
+        """Give it to a call.
+
+        ``hear(pcm)``: what the agent says, 20 ms at a time. ``gone()``: called once, when it is lost or closed.
+
+        Raises:
+            LineError: it is not free.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ClaimedLeg:
+    """An agent's leg of a call of the telephone line whose media has just reached a door: the headset of that agent."""
+
+    call_id: str
+    headset: Headset
+
+
 @dataclass(frozen=True)
 class CallbackContext:
     """Why a subscriber is being rung back.

@@ -11,10 +11,11 @@ import structlog
 from fastapi import APIRouter, WebSocket
 
 from bot.calls import Calls
-from bot.errors import CapacityError, InputError
+from bot.errors import CapacityError, InputError, LineError
 from bot.models import CallRequest, Channel
-from bot.ports import ClaimedCall
+from bot.ports import ClaimedCall, ClaimedLeg
 from media.telephony.asterisk import MediaStart, read_start
+from media.telephony.headset_leg import carry_headset
 from media.telephony.mediasocket import MediaTransport
 
 log = structlog.get_logger(__name__)
@@ -25,11 +26,12 @@ NOW_VARIABLE = "DECROCHE_NOW"
 
 _TOKEN_MAX = 256
 
-Claim = Callable[[str], ClaimedCall | None]
-"""The call that a single-use token stands for, once; None for a token that is forged, spent or too old."""
+Claim = Callable[[str], ClaimedCall | ClaimedLeg | None]
+"""The call, or the agent's leg of one, that a single-use token stands for, once; None for a token that is forged, spent
+or too old."""
 
 
-def no_line(token: str) -> ClaimedCall | None:
+def no_line(token: str) -> ClaimedCall | ClaimedLeg | None:
     """No telephone line: no token is known."""
     return None
 
@@ -53,6 +55,9 @@ def phone_router(calls: Calls, media_token: str, *, rehearsal: bool, claim: Clai
         await socket.accept(subprotocol="media" if "media" in socket.scope.get("subprotocols", ()) else None)
         try:
             start = await read_start(socket)
+            if isinstance(claimed, ClaimedLeg):
+                await carry_headset(socket, claimed.headset)
+                return
             call_id = await calls.start(
                 claimed.request if claimed else _request(start, rehearsal=rehearsal),
                 MediaTransport(socket),
@@ -61,6 +66,10 @@ def phone_router(calls: Calls, media_token: str, *, rehearsal: bool, claim: Clai
         except CapacityError as err:
             # A claimed caller is not lost with this socket: the line sees the bot's leg end, and takes them over.
             await socket.close(1013, str(err))
+            return
+        except LineError as err:  # the headset left between the ring and now
+            log.warning("media refused", why=str(err))
+            await socket.close(1013, str(err)[:120])
             return
         except InputError as err:
             log.warning("media refused", why=str(err))
@@ -71,7 +80,7 @@ def phone_router(calls: Calls, media_token: str, *, rehearsal: bool, claim: Clai
     return router
 
 
-def _claimed(socket: WebSocket, claim: Claim) -> ClaimedCall | None:
+def _claimed(socket: WebSocket, claim: Claim) -> ClaimedCall | ClaimedLeg | None:
     token = socket.query_params.get("token", "")
     return claim(token) if 0 < len(token) <= _TOKEN_MAX else None
 

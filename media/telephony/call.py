@@ -39,6 +39,7 @@ from media.telephony.callstate import (
     Whisper,
     step,
 )
+from media.telephony.orders import HEADSET_PREFIX
 
 log = structlog.get_logger(__name__)
 
@@ -302,5 +303,7 @@ def _raise(refused: Refusal) -> NoReturn:
 
 
 def _dial_string(address: str) -> str:
-    """``address``: a SIP URI, reached by the ``sites`` endpoint, or the name of an endpoint."""
+    """``address``: a SIP URI, reached by the ``sites`` endpoint, the name of an endpoint, or an agent's headset."""
+    if address.startswith(HEADSET_PREFIX):
+        return address
     return f"PJSIP/sites/{address}" if address.startswith(("sip:", "sips:")) else f"PJSIP/{address}"

@@ -6,7 +6,8 @@
         the media door: the bot's leg has arrived, here is its call
 
 A call that comes in gets a bot leg; Asterisk opens it as a WebSocket to the bot's media door with a token in its query;
-the door claims the call with it. The token opens one call, once, for ten seconds.
+the door claims the call with it. The token opens one call, once, for ten seconds. So does that of
+an agent's headset, which is a leg of the same kind.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import structlog
 from bot.errors import LineError
 from bot.models import CallRequest, MissedCall, RingResult
 from bot.models import Channel as CallerChannel
-from bot.ports import ClaimedCall
+from bot.ports import ClaimedCall, ClaimedLeg, Headset
 from media.telephony.ari import (
     AriEvent,
     Channel,
@@ -67,18 +68,24 @@ _E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 class AsteriskLine:
     """Every call of one Asterisk application. Used from one loop; ``start`` it, ``stop`` it.
 
-    ``clock``: seconds, for the tokens' age.
+    ``headsets(agent id)``: their headset, if they have one. ``clock``: seconds, for the tokens' age.
     """
 
     def __init__(
-        self, ari: Ari, settings: LineSettings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        ari: Ari,
+        settings: LineSettings,
+        *,
+        headsets: Callable[[str], Headset | None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ari = ari
         self._settings = settings
+        self._headsets = headsets
         self._clock = clock
         self._calls: dict[str, LineCall] = {}
         self._by_caller: dict[str, LineCall] = {}
-        self._tokens: dict[str, tuple[LineCall, float]] = {}
+        self._tokens: dict[str, tuple[LineCall, Headset | None, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -110,12 +117,14 @@ class AsteriskLine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._ari.stop()
 
-    def claim(self, token: str) -> ClaimedCall | None:
-        """The call that a media connection belongs to; None for a token that is unknown, used or too old."""
-        call, until = self._tokens.pop(token, (None, 0.0))
+    def claim(self, token: str) -> ClaimedCall | ClaimedLeg | None:
+        """The call that a media connection belongs to, by the bot's leg or by that of an agent's headset; None for a
+        token that is unknown, used or too old.
+        """
+        call, headset, until = self._tokens.pop(token, (None, None, 0.0))
         if call is None or self._clock() >= until or call.over:
             return None
-        return ClaimedCall(call.request, call)
+        return ClaimedLeg(call.call_id, headset) if headset else ClaimedCall(call.request, call)
 
     async def dial(
         self, number: str, *, ring_s: float, callback: str, on_ringing: Callable[[], None] | None = None
@@ -193,7 +202,14 @@ class AsteriskLine:
 
     def _open(self, state: CallState, request: CallRequest) -> LineCall:
         async def order(one: Order) -> None:
-            await carry_out(one, self._ari, self._settings, state.call_id, lambda: self._new_token(call))
+            await carry_out(
+                one,
+                self._ari,
+                self._settings,
+                state.call_id,
+                lambda: self._new_token(call, None),
+                lambda agent: self._new_token(call, self._free_headset(agent)),
+            )
 
         call = LineCall(state, request, order)
         self._calls[state.call_id] = call
@@ -209,12 +225,18 @@ class AsteriskLine:
             if self._by_caller.get(call.state.caller_id) is call:  # else they are back, in another call
                 del self._by_caller[call.state.caller_id]
 
-    def _new_token(self, call: LineCall) -> str:
+    def _new_token(self, call: LineCall, headset: Headset | None) -> str:
         now = self._clock()
-        self._tokens = {token: kept for token, kept in self._tokens.items() if kept[1] > now}
+        self._tokens = {token: kept for token, kept in self._tokens.items() if kept[2] > now}
         token = secrets.token_urlsafe(32)
-        self._tokens[token] = (call, now + TOKEN_LIVES_S)
+        self._tokens[token] = (call, headset, now + TOKEN_LIVES_S)
         return token
+
+    def _free_headset(self, agent: str) -> Headset:
+        headset = self._headsets(agent)
+        if headset is None or not headset.free:
+            raise LineError("the agent's headset is away, or in a call")
+        return headset
 
     def _call(self, leg: str) -> LineCall | None:
         return self._by_caller.get(leg) or self._calls.get(call_of(leg))

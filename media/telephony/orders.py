@@ -38,6 +38,9 @@ BRIDGE_KIND = "mixing,dtmf_events,video_sfu"
 passes sound on sends nothing while the bot is silent; a mixed one sends silence, 50 packets a second, and carriers and
 gateways that hang up dead lines are content."""
 
+HEADSET_PREFIX = "headset:"
+"""Before an agent's id, in the address of a site's line: the headset of their browser, instead of a SIP URI."""
+
 _GRACE_S = 2.0
 """Asterisk's own limit on ringing comes after ours: it is there for the case that we are not."""
 
@@ -106,9 +109,17 @@ class LineSettings:
 
 
 async def carry_out(
-    order: Order, ari: Ari, settings: LineSettings, call_id: str, new_token: Callable[[], str]
+    order: Order,
+    ari: Ari,
+    settings: LineSettings,
+    call_id: str,
+    new_token: Callable[[], str],
+    new_headset_token: Callable[[str], str],
 ) -> None:
-    """Give one order. ``new_token``: makes the single-use token of the bot's leg.
+    """Give one order.
+
+    ``new_token``: makes the single-use token of the bot's leg. ``new_headset_token``: that of the leg of an agent's
+    headset, from the agent's id; it raises LineError where the headset cannot be had.
 
     Raises:
         LineError: Asterisk refused, or did not answer.
@@ -132,6 +143,9 @@ async def carry_out(
             await ari.stop_bridge_moh(bridge)
         case StartBotLeg(leg):
             await ari.external_media(leg, settings.connection, {TOKEN_PARAMETER: new_token()})
+        case Originate(leg, address) if address.startswith(HEADSET_PREFIX):
+            token = new_headset_token(address.removeprefix(HEADSET_PREFIX))
+            await ari.external_media(leg, settings.connection, {TOKEN_PARAMETER: token})
         case Originate(leg, address, ring_s, role, token):
             if role == "agent":
                 variables = {"PJSIP_HEADER(add,X-Call-Id)": call_id}

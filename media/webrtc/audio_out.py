@@ -25,6 +25,9 @@ FRAME_MS: Final = 20
 AHEAD_MS: Final = 60
 """How much a writer may be ahead of the caller: hides the event loop's hiccups, costs barge-in nothing (flushed)."""
 
+LIVE_MS: Final = 200
+"""How far live sound, which comes at its own pace, may run ahead: as much as a network's jitter asks for."""
+
 STALL_MS: Final = 100
 """Being this late is a stall: the missed time is skipped in the timestamps instead of being sent in a burst."""
 
@@ -52,12 +55,20 @@ class OutboundAudio:
 
     async def write(self, pcm: bytes) -> None:
         """Take audio and return once at most ``AHEAD_MS`` of it waits. Nothing drains while no peer is connected."""
-        self._partial += pcm
-        while len(self._partial) >= self._frame_bytes:
-            self._frames.append(bytes(self._partial[: self._frame_bytes]))
-            del self._partial[: self._frame_bytes]
+        self._cut(pcm)
         async with self._room:
             await self._room.wait_for(lambda: self.backlog_ms <= AHEAD_MS)
+
+    def push(self, pcm: bytes) -> None:
+        """Take live sound, never waiting.
+
+        A frame that comes late leaves a hole and is then itself the buffer that the next late one needs; where that has
+        grown beyond ``LIVE_MS``, or nothing drains, the oldest is dropped, so that no delay stays.
+        """
+        self._cut(pcm)
+        if self.backlog_ms > LIVE_MS:
+            while self.backlog_ms > AHEAD_MS:
+                self._frames.popleft()
 
     async def flush(self) -> None:
         """Drop everything that has not been sent (barge-in) and let writers go on."""
@@ -65,6 +76,12 @@ class OutboundAudio:
         self._partial.clear()
         async with self._room:
             self._room.notify_all()
+
+    def _cut(self, pcm: bytes) -> None:
+        self._partial += pcm
+        while len(self._partial) >= self._frame_bytes:
+            self._frames.append(bytes(self._partial[: self._frame_bytes]))
+            del self._partial[: self._frame_bytes]
 
     async def next_frame(self) -> tuple[bytes, int]:
         """The next 20 ms when they are due, with their timestamp in samples."""

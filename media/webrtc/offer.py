@@ -18,10 +18,10 @@ AUDIO_CODECS: Final = frozenset({"opus", "g722", "pcmu", "pcma"})
 """Audio encodings that the media stack decodes, lower case."""
 
 
-def check_offer(sdp: str, kind: str = "offer") -> None:
+def check_offer(sdp: str, kind: str = "offer", *, data: bool = True) -> None:
     """Refuse an offer that could not become a call: one audio section both ways and one for data.
 
-    ``sdp``: RFC 8866 text. ``kind``: the ``type`` that came with it.
+    ``sdp``: RFC 8866 text. ``kind``: the ``type`` that came with it. ``data``: False: there must be no section for it.
 
     Raises:
         InputError: what is wrong, in words for the person who wrote the client.
@@ -36,10 +36,12 @@ def check_offer(sdp: str, kind: str = "offer") -> None:
     sections = [str(media.kind) for media in description.media]
     if sections.count("audio") != 1:
         raise InputError("sdp: exactly one audio section is needed")
-    if sections.count("application") != 1:
+    if data and sections.count("application") != 1:
         raise InputError('sdp: a data section is needed, for the "events" channel')
-    if set(sections) - {"audio", "application"}:
-        raise InputError("sdp: only audio and data sections are taken")
+    if set(sections) - ({"audio", "application"} if data else {"audio"}):
+        raise InputError(
+            "sdp: only audio and data sections are taken" if data else "sdp: only audio is taken"
+        )
     for media in description.media:
         _check_section(media)
 
