@@ -129,7 +129,7 @@ class Miss:
 
 @dataclass(frozen=True)
 class Over:
-    """The call is over for them. ``wrap_up_s``: 0: they never were with the caller. ``unreachable``: their leg failed."""
+    """The call is over for them. ``wrap_up_s``: 0: never with the caller. ``unreachable``: their leg failed."""
 
     call_id: str
     wrap_up_s: float = 0.0

@@ -6,6 +6,7 @@ from alembic import context
 
 import bot.callbacks.tables  # noqa: F401  # its tables live in the same database
 from bot.record.tables import Base, UtcDateTime
+from desk.tables import metadata as desk_metadata
 
 
 def _render(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
@@ -15,7 +16,7 @@ def _render(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=[Base.metadata, desk_metadata],
     compare_type=True,
     render_as_batch=True,
     render_item=_render,

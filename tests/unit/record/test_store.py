@@ -26,6 +26,7 @@ from bot.record.spool import Spool
 from bot.record.store import CallStore, make_engine
 from bot.record.tables import Base
 from bot.record.view import CallView
+from desk.tables import metadata as desk_metadata
 
 Sample = Callable[[str], list[CallEvent]]
 
@@ -260,7 +261,7 @@ def test_migrations_run_from_anywhere_again_and_again(
 async def test_migrations_make_the_tables_that_the_code_knows(store: CallStore) -> None:
     def differences(connection: object) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})  # type: ignore[arg-type]
-        return list(compare_metadata(context, Base.metadata))
+        return list(compare_metadata(context, [Base.metadata, desk_metadata]))
 
     async with store._engine.connect() as connection:
         assert await connection.run_sync(differences) == []
