@@ -49,7 +49,18 @@ def test_the_shipped_operator_is_valid_and_branded() -> None:
         ("offers.0.commitment_months", 60, "less than or equal"),
         ("sites.1.id", "rennes", "stands twice"),
         ("sites.0.skills", ["cooking"], "billing"),
+        ("sites.0.country", "ZZ", "no public holidays are known"),
+        ("sites.0.country", "fr", "pattern"),
+        ("sites.0.share", 101, "less than or equal"),
+        ("sites.0.quality", 4.2, "less than or equal"),
+        ("sites.0.hours.0.close", "07:00", "open must be before close"),
+        ("routing.quality_weight", 21, "less than or equal"),
         ("phrases.welcome", None, "valid string"),
+        ("callbacks.ring_hours.close", "07:00", "open must be before close"),
+        ("callbacks.prefixes", ["06"], "match pattern"),
+        ("callbacks.prefixes", [], "at least 1"),
+        ("callbacks.retries", [{"after_min": 0}], "greater than or equal"),
+        ("callbacks.limits.per_hour", 0, "greater than or equal"),
     ],
 )
 def test_a_wrong_value_names_file_key_and_reason(
@@ -100,3 +111,10 @@ def test_hours(at: str, is_open: bool, next_open: str) -> None:
     moment = datetime.fromisoformat(at).replace(tzinfo=PARIS)
     assert hours.is_open(moment) is is_open
     assert hours.next_open(moment) == datetime.fromisoformat(next_open).replace(tzinfo=PARIS)
+
+
+def test_somebody_must_have_a_share_of_the_calls(tmp_path: Path, data: dict) -> None:
+    for site in data["sites"]:
+        site["share"] = 0
+    with pytest.raises(ConfigurationError, match="none has a share"):
+        load_operator(written(tmp_path, data))
