@@ -44,6 +44,8 @@ log = structlog.get_logger(__name__)
 _SEND_WITHIN_S = 5.0
 _LAST_WORD_WITHIN_S = 5.0
 """What Asterisk has in hand is played in half a second, or given up after three."""
+_TAIL_S = 0.1
+"""From the last packet played into a bridge to the last one that has left it."""
 
 
 class MediaInput(FastAPIWebsocketInputTransport):
@@ -103,6 +105,7 @@ class MediaOutput(FastAPIWebsocketOutputTransport):
                     await self._wait(None)
         except TimeoutError:
             log.warning("last word not heard out")
+        await asyncio.sleep(_TAIL_S)
         await self._stop_sender()
         await self._stop_reading()
         await self._send(HANGUP)

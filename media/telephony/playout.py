@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 PACKET_BYTES = 640
 """20 ms of slin16."""
 PACKET_S = 0.02
-MAX_BINARY_BYTES = 65_535
-"""Asterisk ends the call at a longer binary message."""
+MAX_BINARY_BYTES = 65_531
+"""Asterisk ends the call at a longer binary message: with its header it may have 65,535 bytes."""
 MAX_COMMAND_BYTES = 128
 """Asterisk drops a longer text command without a word."""
 

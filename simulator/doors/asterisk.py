@@ -23,8 +23,8 @@ MAX_FRAMES = 1000
 MAX_TEXT_BYTES = 128
 """A longer command is dropped silently."""
 
-MAX_BINARY_BYTES = 65_535
-"""A longer message ends the call."""
+MAX_BINARY_BYTES = 65_531
+"""A longer message ends the call: 65,535 bytes with its header."""
 
 _MAX_FAULTS = 20
 

@@ -86,6 +86,7 @@ async def phone(socket: Any) -> AsyncIterator[Phone]:
 
     async def gone(*_: object) -> None:
         call.hung_up.append(asyncio.get_running_loop().time())
+        await worker.cancel(reason="hung up")
 
     transport.add_event_handler("on_client_disconnected", gone)
     runner = WorkerRunner(handle_sigint=False)
