@@ -73,7 +73,7 @@ class Accounts:
 
         Raises:
             RateLimitedError: too many failures for this login or from this address.
-            AccessDeniedError: not this login with this password, or disabled.
+            UnauthenticatedError: not this login with this password, or disabled.
         """
         login = login.strip().lower()
         wait = max(self._logins.locked_s(login), self._addresses.locked_s(address))
@@ -87,7 +87,7 @@ class Accounts:
         right = len(password) <= MAX_PASSWORD and await self._matches(known, password)
         if agent is None or not right or agent.disabled:
             log.info("desk.sign_in_refused")
-            raise AccessDeniedError("Identifiant ou mot de passe incorrect.")
+            raise UnauthenticatedError("Identifiant ou mot de passe incorrect.")
         self._logins.forgive(login)
         self._addresses.forgive(address)
         if self._hasher.check_needs_rehash(known):

@@ -245,6 +245,21 @@ class AgentFloor:
             if seat.presence.state is not State.OUT and site in ("", seat.agent.site)
         ]
 
+    def level2_sites(self) -> list[str]:
+        """Sites where a level-2 colleague could be rung now."""
+        return sorted(
+            {
+                seat.agent.site
+                for seat in self._seats.values()
+                if seat.presence.free and Role.LEVEL2 in seat.agent.roles
+            }
+        )
+
+    def level2_site(self, asking: Agent) -> str:
+        """Whose level-2 colleagues to ring: those of the agent's own site if one is free, else of another."""
+        free = self.level2_sites()
+        return asking.site if asking.site in free or not free else free[0]
+
     # --- what agents do
 
     def ready(self, agent_id: str) -> Presence:
