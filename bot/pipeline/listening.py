@@ -41,6 +41,8 @@ log = structlog.get_logger(__name__)
 _PRE_ROLL_MS = 400
 """Audio kept from before speech was confirmed: Silero confirms late, and "oui" lasts half a second."""
 _TICK_S = 0.04
+_STILL_MS = 200
+"""No sound at all for this long: a muted browser, or the caller is on hold and we are not with them."""
 _SHORT_S = 1.2
 """An answer to a yes/no question up to this long, pauses included, is one word; on a longer one the prompt for that
 word would be heard instead of what was said."""
@@ -94,6 +96,7 @@ class Listener(FrameProcessor):
         self._decode: asyncio.Task[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._last_decode_ms = 0
+        self._last_audio_ms = 0
 
     def expect(self, expectation: Expectation) -> None:
         """The bot asks something else now."""
@@ -114,6 +117,7 @@ class Listener(FrameProcessor):
         await super().process_frame(frame, direction)
         match frame:
             case InputAudioRawFrame():
+                self._last_audio_ms = self._now()
                 await self._on_audio(np.frombuffer(frame.audio, np.int16))
                 return
             case InputDTMFFrame():
@@ -191,9 +195,12 @@ class Listener(FrameProcessor):
         return power_dbfs(self._voiced_power / self._voiced_frames) if self._voiced_frames else None
 
     async def _tick_forever(self) -> None:
-        """A muted browser sends no audio: time must pass all the same."""
+        """A line that brings no sound is silent: time passes all the same, and who was speaking has stopped."""
+        silence = np.zeros(round(_TICK_S * SAMPLE_RATE), np.int16)
         while True:
             await asyncio.sleep(_TICK_S)
+            if self._vad_state is not VADState.QUIET and self._now() - self._last_audio_ms > _STILL_MS:
+                await self._on_audio(silence)
             await self._carry_out(self._taker.tick(self._now()))
             self._on_tick()
 
