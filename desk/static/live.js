@@ -1,0 +1,53 @@
+// The live socket: messages in, proof of presence out, and a new connection whenever it is lost.
+
+const HERE_MS = 2_000;
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 5_000;
+
+/** Events: `message` (detail: the message), `up`, `lost`, `bye` (detail: reason; nothing follows). */
+export class Live extends EventTarget {
+  #socket = null;
+  #here = 0;
+  #retry = FIRST_RETRY_MS;
+  #timer = 0;
+  #closed = false;
+
+  open() {
+    this.#closed = false;
+    this.#connect();
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#here);
+    this.#socket?.close();
+    this.#socket = null;
+  }
+
+  #connect() {
+    const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/desk/live`);
+    this.#socket = socket;
+    socket.addEventListener("open", () => {
+      this.#retry = FIRST_RETRY_MS;
+      this.#here = setInterval(() => socket.send('{"type": "here"}'), HERE_MS);
+      this.dispatchEvent(new Event("up"));
+    });
+    socket.addEventListener("message", ({ data }) => {
+      const message = JSON.parse(data);
+      if (message.type === "bye") {
+        this.close();
+        this.dispatchEvent(new CustomEvent("bye", { detail: message.reason }));
+      } else this.dispatchEvent(new CustomEvent("message", { detail: message }));
+    });
+    socket.addEventListener("close", () => this.#lost(socket));
+  }
+
+  #lost(socket) {
+    clearInterval(this.#here);
+    if (this.#closed || socket !== this.#socket) return;
+    this.dispatchEvent(new Event("lost"));
+    this.#timer = setTimeout(() => this.#connect(), this.#retry);
+    this.#retry = Math.min(2 * this.#retry, LONGEST_RETRY_MS);
+  }
+}
