@@ -56,6 +56,7 @@ from media.modelstore import find_whisper
 from media.stt.whisper import WhisperTranscriber
 from media.tts.factory import VoiceSettings, open_voice
 from media.webrtc.door import WebRtcSettings, accept
+from media.webrtc.headset import Headsets, HeadsetSettings
 from media.webrtc.ice import IceServers
 from media.webrtc.loopback import offer_loopback_candidates
 
@@ -114,7 +115,12 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         record = RecordReader(journal, store)
         dialogue = RasaDialogue(settings.rasa_url, turn_timeout_s=settings.dialogue_timeout_s)
         stack.push_async_callback(dialogue.close)
-        line = open_line(settings, operator)
+        ice = IceServers(
+            tuple(settings.ice_servers), settings.turn_secret.get_secret_value(), settings.turn_validity_s
+        )
+        headsets = Headsets(HeadsetSettings(ice_servers=ice.fresh))
+        stack.push_async_callback(headsets.close_all)
+        line = open_line(settings, operator, headsets.get)
         if line:
             # Stopped after the calls: it sees them end, and sends their callers to where a sentence waits for them.
             stack.push_async_callback(line.stop)
@@ -137,13 +143,15 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
             missed = MissedCallWatch(line, callbacks)
             stack.push_async_callback(missed.stop)
         offer_loopback_candidates(_is_loopback(settings.host))
-        ice = IceServers(
-            tuple(settings.ice_servers), settings.turn_secret.get_secret_value(), settings.turn_validity_s
-        )
         browser = BrowserCalls(
             calls,
             _LiveEvents(journal),
-            partial(accept, settings=WebRtcSettings(ice_servers=ice.fresh, sample_rate=SAMPLE_RATE)),
+            partial(
+                accept,
+                settings=WebRtcSettings(
+                    ice_servers=ice.fresh, sample_rate=SAMPLE_RATE, headsets=headsets.get
+                ),
+            ),
             rehearsal=settings.rehearsal,
         )
         stack.push_async_callback(browser.close)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from bot.errors import ConfigurationError
 from bot.operator import Operator
+from bot.ports import Headset
 from bot.settings import Settings
 from media.telephony.ari import AriClient, AriSettings
 from media.telephony.line import AsteriskLine
@@ -13,8 +15,13 @@ from media.telephony.orders import RESCUE_CONTEXT, LineSettings
 from media.telephony.rescue import watch_over
 
 
-def open_line(settings: Settings, operator: Operator) -> AsteriskLine | None:
-    """The line, not started yet; None where the settings name no Asterisk."""
+def open_line(
+    settings: Settings, operator: Operator, headsets: Callable[[str], Headset | None]
+) -> AsteriskLine | None:
+    """The line, not started yet; None where the settings name no Asterisk.
+
+    ``headsets(agent id)``: that agent's, if they have one.
+    """
     if not settings.ari_url:
         return None
     return AsteriskLine(
@@ -22,6 +29,7 @@ def open_line(settings: Settings, operator: Operator) -> AsteriskLine | None:
         LineSettings(
             operator.telephony.number, settings.trunk_host, app=settings.ari_app, rehearsal=settings.rehearsal
         ),
+        headsets=headsets,
     )
 
 

@@ -66,7 +66,7 @@ from bot.events import (
 from bot.french.numbers import normalise
 from bot.handoff.token import HandoffTokens
 from bot.handoff.transfer import TransferEnd
-from bot.models import Expectation, ExpectKind, InputMode, Recognition, Say
+from bot.models import Channel, Expectation, ExpectKind, InputMode, Recognition, Say
 from bot.operator import Operator
 from bot.ports import CallControl, Dialogue, Journal
 from bot.record.case import EarlierCall
@@ -96,7 +96,7 @@ class Conversation:
     """Called when an input has been answered and the floor is the caller's."""
     on_expectation: Callable[[Expectation], None] = lambda _: None
     control: CallControl | None = None
-    """The legs under a telephone call; None where there is nobody to put the caller through to."""
+    """The legs under the call; None where there is nobody to put the caller through to."""
     tokens: HandoffTokens | None = None
     """Sign the reference to the case that goes with the caller to a site; needed with ``control``."""
     opening: Opening = field(default_factory=Opening)
@@ -612,7 +612,7 @@ class Conversation:
 
     async def _answer_broken(self, stage: str, code: str) -> None:
         self.note(Fault(self.clock.now_ms(), self.turn, stage, code))
-        if stage == "transport" and self.control:
+        if stage == "transport" and self._is_rescued:
             # The line finds the bot gone from the call and brings the caller to a fresh one, which goes on from here.
             await self._leave(by="bot", lost=True)
         elif not self.deaf:  # music and agents need no voice of ours
@@ -638,9 +638,8 @@ class Conversation:
         if by == "bot":
             await self.mouth.end()
         self.note(CallEnded(self.clock.now_ms(), self.turn, self.outcome, by))
-        if (
-            by == "caller" and self.control is None
-        ):  # a telephone call whose media broke comes back to its dialogue
+        # A rescued caller of whom only the media broke comes back to this dialogue.
+        if by == "caller" and not self._is_rescued:
             await self._tell_dialogue_it_ended()
 
     async def _tell_dialogue_it_ended(self) -> None:
@@ -648,6 +647,11 @@ class Conversation:
             await self.dialogue.turn(self.dialogue_id, "/call_ended", {"channel": self.started.channel})
         except DialogueError as err:
             log.warning("dialogue not told of the end", call_id=self.call_id, code=err.code)
+
+    @property
+    def _is_rescued(self) -> bool:
+        """Whether a caller whose bot breaks is brought to another one: the telephone line does that."""
+        return self.control is not None and self.started.channel == Channel.PHONE
 
     # --- small things
 

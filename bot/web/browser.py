@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import html
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bot.errors import CapacityError, DecrocheError, InputError, TransportError
 from bot.events import CallEvent
 from bot.models import CallerControl, CallRequest, Channel
+from bot.ports import CallControl
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,10 @@ class Door(Protocol):
 
     def controls(self) -> AsyncIterator[CallerControl]:
         """Keys, mutes and, last, the hang-up; ends when the door closes."""
+        ...
+
+    def control(self, call_id: str) -> CallControl:
+        """The legs under this call, for bringing an agent to the caller."""
         ...
 
     def send_event(self, event: Mapping[str, Any]) -> None:
@@ -80,12 +86,17 @@ class Calls(Protocol):
         ...
 
     async def start(
-        self, request: CallRequest, transport: Any, *, controls: AsyncIterator[CallerControl]
+        self,
+        request: CallRequest,
+        transport: Any,
+        *,
+        controls: AsyncIterator[CallerControl],
+        control: CallControl,
     ) -> str:
         """Start a call in a task of the manager's own and return its call id, without waiting for its end.
 
         ``transport``: a pipecat ``BaseTransport``; the peer may connect later, so greet on its
-        ``on_client_connected``. ``controls``: for one reader; ``HungUp`` is the last one.
+        ``on_client_connected``. ``controls``: for one reader; ``HungUp`` is the last one. ``control``: the legs.
 
         Raises:
             CapacityError: no call is free any more.
@@ -163,9 +174,12 @@ class BrowserCalls:
             request = CallRequest(
                 channel=Channel.BROWSER,
                 caller_number=offer.caller_number if self._rehearsal else "",
+                call_id=str(uuid.uuid4()),
                 now=offer.now if self._rehearsal else None,
             )
-            call_id = await self._calls.start(request, door.transport, controls=door.controls())
+            call_id = await self._calls.start(
+                request, door.transport, controls=door.controls(), control=door.control(request.call_id)
+            )
         except BaseException:  # whatever it was, the peer must not be left behind
             await door.close()
             raise

@@ -77,7 +77,10 @@ async def _send(socket: WebSocket, outbox: deque[str | bytes], news: asyncio.Eve
             message = outbox.popleft()
             try:
                 async with asyncio.timeout(_SEND_WITHIN_S):
-                    await (socket.send_text if isinstance(message, str) else socket.send_bytes)(message)  # type: ignore[operator]
+                    if isinstance(message, str):
+                        await socket.send_text(message)
+                    else:
+                        await socket.send_bytes(message)
             except TimeoutError:
                 log.warning("headset leg ended", why="Asterisk does not read")
                 return

@@ -2,8 +2,8 @@
 
 Asterisk plays one packet of 20 ms at a time, keeps what comes faster and never drops it by itself: a microphone whose
 clock runs a thousandth fast would be heard four seconds late after an hour. So what is sent is counted against the time
-that passes: a packet that would be heard more than 200 ms late is dropped here. Asterisk's clock is not ours: every five
-seconds it is asked how long its queue is, and a long one is emptied before anything more is sent, as is one that
+that passes: a packet that would be heard more than 200 ms late is dropped here. Asterisk's clock is not ours: every
+five seconds it is asked how long its queue is, and a long one is emptied before anything more is sent, as is one that
 Asterisk itself calls full (``MEDIA_XOFF``).
 
 Times are seconds on one clock that never goes back.

@@ -20,9 +20,12 @@ from pipecat.transports.base_transport import BaseTransport
 
 from bot.errors import InputError, TransportError
 from bot.models import CallerControl, HungUp
+from bot.ports import CallControl, Headset
 from media.webrtc.audio_out import OutboundAudio
+from media.webrtc.board import Board
 from media.webrtc.connection import DoorConnection
 from media.webrtc.ice import IceServer
+from media.webrtc.legs import BrowserLegs
 from media.webrtc.liveness import Liveness, Presence
 from media.webrtc.messages import Allowance, read_message
 from media.webrtc.offer import check_offer
@@ -44,7 +47,8 @@ _CLOSE_S: Final = 5.0
 
 @dataclass(frozen=True)
 class WebRtcSettings:
-    """How the door behaves. ``ice_servers``: asked for each call, as passwords expire.
+    """How the door behaves. ``ice_servers``: asked for each call, as passwords expire. ``headsets(agent id)``: the
+    headset of an agent whom a caller may be put through to, if they have one.
 
     Times in seconds, ``sample_rate`` in Hz (both ways).
 
@@ -58,6 +62,7 @@ class WebRtcSettings:
     connect_within: float = 15.0
     silent_after: float = 4.0
     resume_within: float = 8.0
+    headsets: Callable[[str], Headset | None] = lambda _: None
 
 
 class WebRtcDoor:
@@ -70,6 +75,8 @@ class WebRtcDoor:
         self.resume_token = secrets.token_urlsafe(24)
         self._settings = settings
         self._audio = OutboundAudio(settings.sample_rate)
+        self._board = Board(self._audio)
+        self._legs: BrowserLegs | None = None
         self._connection = DoorConnection(
             ice_servers=[RTCIceServer(s.urls, s.username, s.credential) for s in settings.ice_servers()],
             audio=self._audio,
@@ -80,7 +87,7 @@ class WebRtcDoor:
         self._connection.add_event_handler("failed", self._peer_failed)
         self.transport: BaseTransport = DoorTransport(
             self._connection,
-            self._audio,
+            self._board,
             # A writer waits while the peer connects or resumes; then the watchdog has ended the call already.
             write_timeout_s=settings.connect_within + settings.silent_after + settings.resume_within,
         )
@@ -129,6 +136,14 @@ class WebRtcDoor:
         self._next_event += 1
         self._events.append((number, json.dumps({"seq": number, **event}, ensure_ascii=False)))
         self._send_waiting()
+
+    def control(self, call_id: str) -> CallControl:
+        """The legs under this call, for bringing an agent to the caller. Once, before the call begins."""
+        self._legs = BrowserLegs(call_id, self._board, self._settings.headsets)
+        self._legs.start()
+        if self._ended.is_set():
+            self._legs.caller_left()
+        return self._legs.control
 
     async def resume(self, sdp: str, *, seen: int = 0) -> str:
         """Move the call to a new peer connection of the same page and answer its offer.
@@ -189,6 +204,9 @@ class WebRtcDoor:
             async with asyncio.timeout(_CLOSE_S):
                 await self._connection.close()
                 await self._connection.cleanup()
+        if self._legs is not None:
+            await self._legs.close()
+        await self._board.close()
         await self._audio.flush()  # lets a writer go on that waited for the peer
 
     def _release(self) -> None:
@@ -216,6 +234,8 @@ class WebRtcDoor:
     def _end(self) -> None:
         self._ended.set()
         self._news.set()
+        if self._legs is not None:
+            self._legs.caller_left()
 
     def _was_here(self) -> bool:
         return (

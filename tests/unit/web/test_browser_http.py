@@ -39,7 +39,7 @@ class Manager:
     def capacity_left(self) -> bool:
         return self.room
 
-    async def start(self, request: CallRequest, transport: Any, *, controls: Any) -> str:
+    async def start(self, request: CallRequest, transport: Any, *, controls: Any, control: Any) -> str:
         self.requests.append(request)
         if self.error:
             raise self.error
