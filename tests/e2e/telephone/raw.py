@@ -25,7 +25,7 @@ class Answer:
 
 
 def invite(
-    port: int, *, from_user: bytes = b"+33611223344", headers: bytes = b"", within_s: float = 8.0
+    port: int, *, from_user: bytes = b"+33611223344", headers: bytes = b"", within_s: float = 2.0
 ) -> Answer:
     """Send an INVITE to 127.0.0.1:``port`` and hang up when it is answered. ``headers``: whole lines, as they are."""
     with socket.socket(type=socket.SOCK_DGRAM) as sock:

@@ -62,7 +62,7 @@ class Doors:
 
 
 def write_operator(path: Path, doors: Doors) -> Path:
-    """``operator.yml`` with three sites on this machine, always open, and little patience."""
+    """``operator.yml`` with three sites on this machine, always open, little patience and few words."""
     operator = yaml.safe_load((ROOT / "operator.yml").read_text(encoding="utf-8"))
     every_day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     operator["hours"] = {"days": every_day, "open": "00:00", "close": "23:59"}
@@ -76,9 +76,14 @@ def write_operator(path: Path, doors: Doors) -> Path:
         for place, (site, port) in enumerate(doors.sites.items())
     ]  # fmt: skip
     operator["telephony"] |= {"fallback": FALLBACK, "ring_s": 3, "accept_s": 4, "news_s": 30}
-    if "callbacks" in operator:
-        operator["callbacks"]["ring_hours"] = {"days": every_day, "open": "00:00", "close": "23:59"}
-        operator["callbacks"]["ring_s"] = 6
+    operator["callbacks"] |= {
+        "ring_hours": {"days": every_day, "open": "00:00", "close": "23:59"}, "ring_s": 6, "public_holidays": True,
+    }  # fmt: skip
+    operator["phrases"] |= {
+        "welcome": "Bonjour, {brand}. Je suis un assistant automatique.",
+        "handoff_wait": "Je vous passe un conseiller.",
+        "callback_offer": "Voulez-vous que nous vous rappelions ?",
+    }
     path.write_text(yaml.safe_dump(operator, allow_unicode=True), encoding="utf-8")
     return path
 

@@ -102,7 +102,9 @@ async def test_declined_busy_and_no_common_codec_then_a_callback_is_offered(line
         await call.until_quiet(offered)
         assert judge.longest_silence_s(call.heard(asked).heard) < SILENCE_S
         assert "rappel" in said["text"].lower()
-        assert call.phone.in_call
+        call.phone.press("1")
+        await call.event("callback_promised")
+        await call.event("call_ended", outcome="callback", by="bot")
 
 
 async def test_no_answer_an_answering_machine_and_a_refusal_by_key(line: TelephoneLine) -> None:
