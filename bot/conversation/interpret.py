@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 
-from bot.french.answers import asks_for_person, cuts_both_ways, is_backchannel, is_no, is_yes
+from bot.french.answers import asks_for_person, cuts_both_ways, is_backchannel, is_no, is_yes, leads_with
 from bot.french.digits import DigitsReading, correct, read_digits
 from bot.french.numbers import normalise
 from bot.models import Expectation, ExpectKind, Recognition
@@ -69,6 +69,11 @@ def answer_of(text: str) -> str:
     return AFFIRM if is_yes(text) else DENY if is_no(text) else ""
 
 
+def leaning_of(text: str) -> str:
+    """What ``text`` would be if it were an answer: as :func:`answer_of`, or by the word it begins with."""
+    return answer_of(text) or {"yes": AFFIRM, "no": DENY, "": ""}[leads_with(text)]
+
+
 def is_doubtful(recognition: Recognition) -> bool:
     """Whether this is no answer to rely on where a yes or no is expected. Whoever asks for a person is understood."""
     text = recognition.text
@@ -96,7 +101,7 @@ class Interpreter:
     expectation: Expectation = field(default_factory=Expectation)
     pending: str = ""
     _doubted: str | None = None
-    """What a doubtful answer to this question seemed to be (``AFFIRM``, ``DENY``, empty); None: no doubt so far."""
+    """How a doubtful answer to this question leaned (``AFFIRM``, ``DENY``, empty); None: no doubt so far."""
     _read: tuple[Recognition, Expectation, DigitsReading] | None = None
 
     def expect(self, expectation: Expectation) -> None:
@@ -168,10 +173,10 @@ class Interpreter:
             self.pending = fixed
             return ReadBack(fixed)
         digits, answer = self.pending, answer_of(raw)
-        if is_doubtful(recognition) and not self._confirms(answer):
-            if self._first_doubt(answer):
+        if is_doubtful(recognition):
+            if self._first_doubt(raw):
                 return ReadBack(digits)
-            answer = DENY  # not understood twice: the keypad
+            answer = self._said_again(raw) or DENY  # not understood twice: the keypad
         self.pending, self._doubted = "", None
         if answer == AFFIRM:
             return Message(number_message(digits), digits, self.expectation.secret)
@@ -185,23 +190,29 @@ class Interpreter:
         raw = recognition.text
         answer = answer_of(raw)
         only = self.expectation.kind is ExpectKind.YES_NO  # "Autre chose ?" may be answered with anything
-        if (only or answer) and is_doubtful(recognition) and not self._confirms(answer):
-            first = self._first_doubt(answer)
-            return Doubtful() if first else Message(NOT_UNDERSTOOD, normalise(raw, today=today))
+        if (only or answer) and is_doubtful(recognition):
+            if self._first_doubt(raw):
+                return Doubtful()
+            if not (again := self._said_again(raw)):
+                return Message(NOT_UNDERSTOOD, normalise(raw, today=today))
+            self._doubted = None
+            return Message(again, normalise(raw, today=today))
         self._doubted = None
-        if (
-            answer and only and not cuts_both_ways(raw)
-        ):  # needs no understanding: "oui merci" is a yes, not thanks
+        # A clear answer needs no understanding: "oui merci" is a yes, not thanks.
+        if answer and only and not cuts_both_ways(raw):
             return Message(answer, normalise(raw, today=today))
         return None
 
-    def _confirms(self, answer: str) -> bool:
-        """Whether it says what it seemed to say when it was doubted."""
-        return bool(answer) and answer == self._doubted
+    def _first_doubt(self, raw: str) -> bool:
+        if self._doubted is not None:
+            return False
+        self._doubted = leaning_of(raw)
+        return True
 
-    def _first_doubt(self, answer: str) -> bool:
-        first, self._doubted = self._doubted is None, answer
-        return first
+    def _said_again(self, raw: str) -> str:
+        """The answer, when it leans the way it did when it was doubted: heard badly twice, but the same twice."""
+        before, self._doubted = self._doubted, leaning_of(raw)
+        return self._doubted if self._doubted == before else ""
 
 
 def as_read(digits: str, name: str) -> str:

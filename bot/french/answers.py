@@ -36,6 +36,20 @@ _LISTENING_WORDS = 4
 _PERSON = r"conseill\w*|operatrice|operateur|agente?|quelqu un|humaine?|(?:vraie|autre|une) personne|parler a une? \w+"
 
 
+def leads_with(text: str) -> str:
+    """``"yes"`` or ``"no"`` when ``text`` begins with one and takes nothing of it back; empty otherwise.
+
+    Weaker than :func:`is_yes`: for words after it that may have been misheard ("oui, ça renonce maintenant").
+    """
+    plain = _plain(text)
+    first = re.match(r"(?:(?:ah|euh|ben|bah|alors|bon|mais) )*(oui|ouais|non|nan)\b", plain)
+    if first is None:
+        return ""
+    yes, rest = first[1] in ("oui", "ouais"), plain[first.end() :]
+    against = r"\b(?:non|nan|mais|pas)\b" if yes else r"\b(?:oui|ouais|mais|si)\b"
+    return "" if re.search(against, rest) else "yes" if yes else "no"
+
+
 def cuts_both_ways(text: str) -> bool:
     """Whether a yes in words may be a no: "c'est bon" confirms a number and turns an offer down."""
     return re.search(r"\bc est (?:tout )?bon\b", _plain(text)) is not None

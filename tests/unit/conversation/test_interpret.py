@@ -99,6 +99,22 @@ def test_the_same_answer_again_is_taken_although_it_was_heard_badly_again() -> N
     assert read(interpreter, "Ah oui.", BADLY) == Message("/affirm", "ah oui")
 
 
+def test_an_answer_repeated_with_words_that_are_misheard_is_taken_by_how_it_begins() -> None:
+    interpreter = asked()
+    assert read(interpreter, "Oui, ça renonce maintenant.", BADLY) == Doubtful()
+    assert read(interpreter, "Oui, ça renonce maintenant.", BADLY) == Message(
+        "/affirm", "oui ça renonce maintenant"
+    )
+
+
+def test_one_that_takes_itself_back_is_not() -> None:
+    interpreter = asked()
+    assert read(interpreter, "Oui, mais non.", BADLY) == Doubtful()
+    reading = read(interpreter, "Oui, mais non.", BADLY)
+    assert isinstance(reading, Message)
+    assert reading.message == "/nlu_fallback"
+
+
 @pytest.mark.parametrize("again", ["Non.", "Lorsque."])
 def test_a_doubt_is_asked_about_once_and_then_counts_as_not_understood(again: str) -> None:
     interpreter = asked()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.french.answers import asks_for_person, cuts_both_ways, is_backchannel, is_no, is_yes
+from bot.french.answers import asks_for_person, cuts_both_ways, is_backchannel, is_no, is_yes, leads_with
 
 
 def _phrases(text: str) -> list[str]:
@@ -94,6 +94,25 @@ def test_nobody_is_asked_for(said: str) -> None:
 )
 def test_a_yes_that_may_be_a_no(said: str, both: bool) -> None:
     assert cuts_both_ways(said) is both
+
+
+@pytest.mark.parametrize(
+    ("said", "way"),
+    [
+        ("Oui, ça renonce maintenant.", "yes"),
+        ("ah ouais de code", "yes"),
+        ("Non, s'agissons.", "no"),
+        ("ben non mais donne", ""),
+        ("oui mais non", ""),
+        ("oui c'est pas ça", ""),
+        ("non, si", ""),
+        ("ouistiti", ""),
+        ("bon", ""),
+        ("", ""),
+    ],
+)
+def test_how_an_answer_begins(said: str, way: str) -> None:
+    assert leads_with(said) == way
 
 
 @given(st.text(max_size=120))
