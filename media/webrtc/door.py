@@ -22,7 +22,7 @@ from bot.errors import InputError, TransportError
 from bot.models import CallerControl, HungUp
 from bot.ports import CallControl, Headset
 from media.webrtc.audio_out import OutboundAudio
-from media.webrtc.board import Board
+from media.webrtc.board import Board, music_loop
 from media.webrtc.connection import DoorConnection
 from media.webrtc.ice import IceServer
 from media.webrtc.legs import BrowserLegs
@@ -332,6 +332,7 @@ async def accept(sdp: str, kind: str = "offer", *, settings: WebRtcSettings) -> 
         TransportError: the peer connection could not be set up in time.
     """
     check_offer(sdp, kind)
+    await asyncio.to_thread(music_loop, settings.sample_rate)
     door = WebRtcDoor(settings)
     try:
         await door._answer(sdp)
