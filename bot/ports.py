@@ -334,12 +334,13 @@ class OfferResult(StrEnum):
 @dataclass(frozen=True)
 class OfferAnswer:
     """``agent``: the id of who accepted, else empty. ``address``: what :meth:`CallControl.ring` is then given: the SIP
-    URI of that agent's phone, or ``headset:<agent id>`` for the headset of their browser.
+    URI of that agent's phone, or ``headset:<agent id>`` for the headset of their browser. ``site``: where they are.
     """
 
     result: OfferResult
     agent: str = ""
     address: str = ""
+    site: str = ""
 
 
 class GiveBack(StrEnum):

@@ -205,9 +205,9 @@ class AgentFloor:
         seat.agent = agent
         _cancel(seat.away)
         seat.away = None
+        self._step(seat, Connected())
         feed = Feed(agent.id, session)
         seat.feeds.add(feed)
-        self._step(seat, Connected())
         open_ = self._offers.get(seat.presence.call_id) if seat.presence.state is State.OFFERED else None
         call = self._calls.get(agent.id)
         feed.push(
@@ -307,7 +307,7 @@ class AgentFloor:
         self._push(seat, {"type": "offer_over", "call_id": call_id, "result": "accepted"})
         self._push(seat, {"type": "call", "call": call.to_json()})
         self._withdraw(open_, "taken")
-        self._answer(open_, OfferAnswer(OfferResult.ACCEPTED, agent_id, seat.agent.address))
+        self._answer(open_, OfferAnswer(OfferResult.ACCEPTED, agent_id, seat.agent.address, offer.site))
         return seat.presence
 
     def decline(self, agent_id: str, call_id: str) -> Presence:
@@ -333,8 +333,9 @@ class AgentFloor:
         seat.feeds.clear()
         _cancel(seat.away)
         if call:
+            has_it = self._talking.get(call.offer.call_id) == agent_id
             self._close(call)
-            if call.talk and self._talking.get(call.offer.call_id) == agent_id:
+            if call.talk and has_it:
                 self._own(call.offer.call_id, self._let_go(call.talk))
 
     def close_session(self, agent_id: str, session: str, reason: str) -> None:

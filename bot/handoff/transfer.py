@@ -8,6 +8,10 @@
                                    ▼
                             back with the bot
 
+To ring a site is to offer the call to the people signed in at its desk, where some are idle: who accepts is then
+rung at their own telephone or headset, and joined after a short whisper without a key. Where nobody is signed in or
+idle, the site's own line is rung, and whoever picks up accepts with a key.
+
 While the caller is on hold the bot comes back with a sentence every so often, but never while it is with an agent. What
 is said to an agent is cut before the bot moves on, so that the caller never hears it. A hang-up of the caller ends the
 whole thing with ``CallerGoneError``; cancelling :meth:`Transfer.run` stops the ringing.
@@ -16,18 +20,19 @@ whole thing with ``CallerGoneError``; cancelling :meth:`Transfer.run` stops the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from bot.errors import AgentGoneError, CallerGoneError, LineError
 from bot.events import AgentJoined, AgentLeft, CallEvent, SiteRung
+from bot.handoff.talk import AgentTalk
 from bot.models import RingResult, Say, SiteLine
 from bot.operator import Site
-from bot.ports import CallControl
+from bot.ports import Agents, CallControl, GiveBack, HandoffOffer, OfferAnswer, OfferResult
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +42,15 @@ WHISPER_LIMIT_S = 60.0
 """No whisper is longer; a voice that never ends must not keep an agent and a caller waiting."""
 
 _ASK_AGAIN_S = 1.0
+
+_OFFERED = {
+    OfferResult.DECLINED: RingResult.DECLINED,
+    OfferResult.NO_ANSWER: RingResult.NO_ANSWER,
+    OfferResult.NOBODY: RingResult.NO_ANSWER,
+}
+"""What an offer that nobody accepted means for its site."""
+
+_T = TypeVar("_T", RingResult, OfferAnswer)
 
 
 class Speech(Protocol):
@@ -57,11 +71,26 @@ class Speech(Protocol):
 
 @dataclass(frozen=True)
 class Words:
-    """What is said: ``wait`` and ``news`` to the caller, ``whisper`` to the agent."""
+    """What is said: ``wait`` and ``news`` to the caller, ``whisper`` to whoever picks up at a site.
+
+    ``greeting``: to an agent who has accepted at the desk and has the case before them; empty: nothing.
+    """
 
     wait: str
     news: str
     whisper: str
+    greeting: str = ""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The people signed in, and what they are told of this call. As in :class:`bot.ports.HandoffOffer`."""
+
+    agents: Agents
+    call_id: str
+    handoff_id: str
+    skill: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -100,7 +129,11 @@ class Transfer:
         note: Callable[[CallEvent], None],
         turn: int,
         now_ms: Callable[[], int],
+        desk: Desk | None = None,
     ) -> None:
+        self._desk = desk
+        self._agent = ""  # of the desk, who has accepted
+        self._talk_of_agent: AgentTalk | None = None
         self._control = control
         self._speech = speech
         self._sites = sites
@@ -114,6 +147,8 @@ class Transfer:
         self._news_at = 0.0
         self.joined = False
         """Whether the caller is with an agent now."""
+        self.then: GiveBack | None = None
+        """What the agent told the bot to go on with; None: they just left."""
 
     async def run(self) -> TransferEnd:
         """Bring a person to the caller, and the caller back to the bot.
@@ -122,6 +157,13 @@ class Transfer:
             CallerGoneError: the caller hung up.
             LineError: the line does not obey; where the caller is, is not known.
         """
+        try:
+            return await self._run()
+        finally:
+            if self._desk:  # no effect where the desk has been told how it ended
+                self._desk.agents.gone(self._desk.call_id)
+
+    async def _run(self) -> TransferEnd:
         await self._tell(self._words.wait)
         self._held_ms = self._now_ms()
         self._news_in_a_while()
@@ -130,49 +172,90 @@ class Transfer:
                 self._control.hold()
             )  # no effect unless the last site went wrong while the caller was told the news
             if await self._reach(site):
-                await self._talk(site)
+                end = await self._talk_on(site.id)
                 await self._control.take_back()
-                return TransferEnd.AGENT_LEFT
+                return end
         await self._control.take_back()
         return TransferEnd.NOBODY
+
+    async def _talk_on(self, site: str) -> TransferEnd:
+        """The talk with an agent, and with each colleague whom it is handed over to."""
+        while True:
+            await self._talk(site)
+            to = self._talk_of_agent.to if self._talk_of_agent else None
+            if to is None:
+                return TransferEnd.AGENT_LEFT
+            self._held_ms = self._now_ms()
+            await self._control.hold()
+            site = to.site
+            if not await self._connected(site, self._ring_agent(to)):
+                return TransferEnd.NOBODY
 
     # --- one site
 
     async def _reach(self, site: Site) -> bool:
         """Whether an agent of this site is with the caller now."""
+        if self._desk and self._desk.agents.idle(site.id, self._desk.skill):
+            return await self._connected(site.id, self._offer(site, self._desk))
+        return await self._connected(site.id, self._ring(SiteLine(site.id, site.sip)))
+
+    async def _connected(self, site: str, ringing: Coroutine[Any, Any, RingResult]) -> bool:
+        """Whether an agent is with the caller after ``ringing``."""
         began = self._now_ms()
         rung_ms = None
+        self._agent = ""
         try:
-            result = await self._ring(site)
+            result = await ringing
             rung_ms = self._now_ms() - began
             if result is RingResult.ANSWERED:
-                result = await self._brief()
+                result = await (self._greet() if self._agent else self._brief())
         except CallerGoneError:
             raise
         except AgentGoneError:
             result = RingResult.DECLINED
         except LineError as err:
-            log.warning("site not reached", site=site.id, code=err.code)
+            log.warning("site not reached", site=site, code=err.code)
             result = RingResult.FAILED
         self.joined = result is RingResult.ANSWERED
         if not self.joined:
             await self._drop_agent()
         now = self._now_ms()
-        self._note(
-            SiteRung(now, self._turn, site.id, result.value, now - began if rung_ms is None else rung_ms)
-        )
+        self._note(SiteRung(now, self._turn, site, result.value, now - began if rung_ms is None else rung_ms))
         if self.joined:
-            self._note(AgentJoined(now, self._turn, site.id, now - self._held_ms))
+            self._note(AgentJoined(now, self._turn, site, now - self._held_ms, self._agent))
+        self._tell_desk()
         return self.joined
 
-    async def _ring(self, site: Site) -> RingResult:
+    def _tell_desk(self) -> None:
+        """Tell whoever accepted at the desk whether they are with the caller."""
+        self._talk_of_agent = None
+        if self._desk and self._agent and self.joined:
+            self._talk_of_agent = AgentTalk(self._control)
+            self._desk.agents.joined(self._desk.call_id, self._talk_of_agent)
+        elif self._desk and self._agent:
+            self._desk.agents.left(self._desk.call_id)
+
+    async def _offer(self, site: Site, desk: Desk) -> RingResult:
+        """Ring the screens of a site, then the telephone of who accepts."""
+        offer = HandoffOffer(desk.call_id, desk.handoff_id, site.id, desk.skill, desk.reason)
+        answer = await self._with_news(desk.agents.offer(offer, ring_s=self._times.ring_s))
+        if answer.result is not OfferResult.ACCEPTED:
+            return _OFFERED[answer.result]
+        return await self._ring_agent(answer)
+
+    async def _ring_agent(self, answer: OfferAnswer) -> RingResult:
+        self._agent = answer.agent
+        return await self._ring(SiteLine(answer.site, answer.address))
+
+    async def _ring(self, line: SiteLine) -> RingResult:
         """Ring, with news for the caller meanwhile."""
-        ringing = asyncio.create_task(
-            self._control.ring(
-                SiteLine(site.id, site.sip), token=self._token_of(site.id), ring_s=self._times.ring_s
-            ),
-            name=f"ring:{site.id}",
+        return await self._with_news(
+            self._control.ring(line, token=self._token_of(line.site), ring_s=self._times.ring_s)
         )
+
+    async def _with_news(self, sought: Coroutine[Any, Any, _T]) -> _T:
+        """Wait for somebody, with news for the caller meanwhile."""
+        ringing = asyncio.create_task(sought, name="ring")
         try:
             while True:
                 pause = max(0.0, self._news_at - asyncio.get_running_loop().time())
@@ -184,7 +267,7 @@ class Transfer:
             ringing.cancel()
             await asyncio.gather(ringing, return_exceptions=True)
 
-    async def _tell_news(self, ringing: asyncio.Task[RingResult]) -> None:
+    async def _tell_news(self, ringing: asyncio.Task[Any]) -> None:
         """Come back to the caller for a sentence; cut it when an agent answers, who would hear nothing meanwhile."""
         await self._control.take_back()
         heard = asyncio.create_task(self._tell(self._words.news), name="news")
@@ -212,6 +295,24 @@ class Transfer:
             await self._control.join()
         return result
 
+    async def _greet(self) -> RingResult:
+        """A short word to an agent who has accepted, then put them through.
+
+        Raises:
+            AgentGoneError: they hung up.
+        """
+        if self._words.greeting:
+            await self._control.whisper()
+            greeting = asyncio.create_task(self._tell(self._words.greeting, for_agent=True), name="greeting")
+            try:
+                await asyncio.wait({greeting}, timeout=WHISPER_LIMIT_S)
+            finally:
+                greeting.cancel()
+                await asyncio.gather(greeting, return_exceptions=True)
+                await self._speech.hush()
+        await self._control.join()
+        return RingResult.ANSWERED
+
     async def _answer_of_agent(self) -> RingResult:
         key = asyncio.create_task(self._accept_key(), name="agent-key")
         whisper = asyncio.create_task(self._tell(self._words.whisper, for_agent=True), name="whisper")
@@ -232,7 +333,7 @@ class Transfer:
             if key in _KEYS:
                 return _KEYS[key]
 
-    async def _talk(self, site: Site) -> None:
+    async def _talk(self, site: str) -> None:
         began = self._now_ms()
         while True:
             try:
@@ -246,8 +347,13 @@ class Transfer:
                 log.warning("cannot tell whether the agent left", code=err.code)
                 await asyncio.sleep(_ASK_AGAIN_S)
         self.joined = False
-        now = self._now_ms()
-        self._note(AgentLeft(now, self._turn, site.id, now - began))
+        now, talk = self._now_ms(), self._talk_of_agent
+        self.then = talk.then if talk else None
+        self._note(AgentLeft(now, self._turn, site, now - began, self._agent, self.then or ""))
+        if talk:
+            talk.over = True
+        if self._desk and self._agent and not (talk and talk.to):  # else the colleague has it
+            self._desk.agents.left(self._desk.call_id)
 
     async def _drop_agent(self) -> None:
         try:
@@ -267,10 +373,13 @@ class Transfer:
         self._news_at = asyncio.get_running_loop().time() + self._times.news_s
 
 
-def _is_urgent(ringing: asyncio.Task[RingResult]) -> bool:
+def _is_urgent(ringing: asyncio.Task[Any]) -> bool:
     """Whether an agent waits to be spoken to, or the caller is gone: nothing else is worth cutting a sentence for."""
     if not ringing.done():
         return False
     if err := ringing.exception():
         return isinstance(err, CallerGoneError)
-    return ringing.result() is RingResult.ANSWERED
+    result = ringing.result()
+    return result is RingResult.ANSWERED or (
+        isinstance(result, OfferAnswer) and result.result is OfferResult.ACCEPTED
+    )

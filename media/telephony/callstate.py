@@ -165,7 +165,7 @@ class Dial:
 
 @dataclass(frozen=True)
 class Hold:
-    """Music for the caller; the bot aside."""
+    """Music for the caller; the bot aside. An agent who is with the caller waits in the room aside."""
 
 
 @dataclass(frozen=True)
@@ -578,10 +578,15 @@ class _Turn:
 
     def _hold(self) -> Refusal | None:
         if self.now.joined:
-            return Refusal.NOT_NOW  # the agent would hear the music
+            self._agent_waits()  # the agent would hear the music
         self._bot_goes(Place.ASIDE)
         self._music()
         return None
+
+    def _agent_waits(self) -> None:
+        now = self.now
+        self._set(joined=False, aside=True)
+        self._order(CreateBridge(now.aside_id), AddToBridge(now.aside_id, now.agent_id, keys_stay_out=True))
 
     def _ring(self, given: Ring) -> Refusal | None:
         now = self.now

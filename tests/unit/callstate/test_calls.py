@@ -144,8 +144,17 @@ def test_the_bot_can_take_the_caller_from_the_agent() -> None:
     assert made.state.place is Place.CALLER
 
 
-def test_music_is_refused_while_an_agent_would_hear_it() -> None:
-    assert step(after(*JOINED), Hold()).refused is Refusal.NOT_NOW
+def test_a_hold_parts_the_agent_from_the_music() -> None:
+    assert orders(Hold(), *JOINED) == (
+        CreateBridge(ASIDE),
+        AddToBridge(ASIDE, AGENT, keys_stay_out=True),
+        StartMusic(ROOM),
+    )
+    assert orders(Join(), *JOINED, Hold()) == (
+        StopMusic(ROOM),
+        AddToBridge(ROOM, AGENT),
+        DestroyBridge(ASIDE),
+    )
 
 
 def test_an_agent_who_leaves_in_the_whisper_leaves_the_bot_aside() -> None:
