@@ -20,6 +20,7 @@ from rich.markup import escape
 from bot.errors import ConfigurationError, DecrocheError
 from bot.logs import configure_logs
 from bot.operator import Operator, load_operator
+from bot.routing.command import route
 from bot.settings import ROOT, AsteriskSettings, Settings
 from bot.stack import PARTS, PHONE_PARTS, Stack, fresh_stack
 from media.asterisk.installed import find_asterisk
@@ -34,6 +35,7 @@ cli = typer.Typer(
 cli.command("call")(call)
 asterisk = typer.Typer(help="The Asterisk that carries the telephone line.", no_args_is_help=True)
 cli.add_typer(asterisk, name="asterisk")
+cli.add_typer(route, name="route")
 console = Console()
 
 _SICK_S = 20.0

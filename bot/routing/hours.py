@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import holidays
 
-from bot.operator import DAYS
+from bot.operator import DAYS, Hours
 from bot.routing.model import ServiceRules, SiteRules
 
 AHEAD = timedelta(days=15)
@@ -31,13 +31,7 @@ def openings(site: SiteRules, service: ServiceRules, since: datetime, until: dat
     Times of a day that a clock change skips or repeats are those of its first reading.
     """
     frame = list(_service_openings(service, since, until))
-    if not site.hours:
-        zone = ZoneInfo(site.timezone)
-        for one in frame:
-            if site.works_holidays or not holiday(site.country, one.opens.astimezone(zone).date()):
-                yield one
-        return
-    for mine in _site_openings(site, since, until):
+    for mine in _merged(_site_openings(site, since, until)):
         for one in frame:
             opens, closes = max(mine.opens, one.opens), min(mine.closes, one.closes)
             if opens < closes and closes > since and opens < until:
@@ -67,47 +61,66 @@ def holiday(country: str, day: date) -> bool:
     return bool(country) and day in _holidays(country)
 
 
+def load_holidays(countries: Iterable[str]) -> None:
+    """Have the calendars ready: the first question about a country takes most of a second."""
+    for country in set(countries) - {""}:
+        holiday(country, date.today())
+
+
 def holiday_name(country: str, day: date) -> str:
     """What the holiday is called in French; empty where that is not known."""
     kept = _holidays(country)
     return str(kept.get(day) or "") if _speaks_french(country) else ""
 
 
-def is_country(code: str) -> bool:
-    """Whether the public holidays of this country are known."""
-    return code in holidays.list_supported_countries(include_aliases=False)
-
-
 def _service_openings(service: ServiceRules, since: datetime, until: datetime) -> Iterator[Opening]:
-    zone = ZoneInfo(service.timezone)
-    for day in _days(zone, since, until):
-        if DAYS[day.weekday()] in service.hours.days:
-            yield from _touching(
-                Opening(
-                    datetime.combine(day, service.hours.open, zone).astimezone(UTC),
-                    datetime.combine(day, service.hours.close, zone).astimezone(UTC),
-                ),
-                since,
-                until,
-            )
+    for day in _days(ZoneInfo(service.timezone), since, until):
+        yield from _service_day(service.hours, service.timezone, day)
 
 
 def _site_openings(site: SiteRules, since: datetime, until: datetime) -> Iterator[Opening]:
-    zone = ZoneInfo(site.timezone)
-    for day in _days(zone, since, until):
-        if not site.works_holidays and holiday(site.country, day):
-            continue
-        for hours in sorted(site.hours, key=lambda one: one.open):
-            if DAYS[day.weekday()] in hours.days:
-                yield Opening(
-                    datetime.combine(day, hours.open, zone).astimezone(UTC),
-                    datetime.combine(day, hours.close, zone).astimezone(UTC),
-                )
+    kept = "" if site.works_holidays else site.country
+    for day in _days(ZoneInfo(site.timezone), since, until):
+        yield from _site_day(site.hours, site.timezone, kept, day)
 
 
-def _touching(opening: Opening, since: datetime, until: datetime) -> Iterator[Opening]:
-    if opening.opens < opening.closes and opening.closes > since and opening.opens < until:
-        yield opening
+# Every call asks for the same few days.
+
+
+@lru_cache(maxsize=1024)
+def _service_day(hours: Hours, timezone: str, day: date) -> tuple[Opening, ...]:
+    return tuple(_on(day, hours, ZoneInfo(timezone)))
+
+
+@lru_cache(maxsize=4096)
+def _site_day(hours: tuple[Hours, ...], timezone: str, country: str, day: date) -> tuple[Opening, ...]:
+    zone = ZoneInfo(timezone)
+    if holiday(country, day):
+        return ()
+    if not hours:
+        return (Opening(_instant(day, time(), zone), _instant(day + timedelta(days=1), time(), zone)),)
+    return tuple(opening for one in hours for opening in _on(day, one, zone))
+
+
+def _on(day: date, hours: Hours, zone: ZoneInfo) -> Iterator[Opening]:
+    opens, closes = _instant(day, hours.open, zone), _instant(day, hours.close, zone)
+    if DAYS[day.weekday()] in hours.days and opens < closes:  # a clock change can leave nothing between them
+        yield Opening(opens, closes)
+
+
+def _merged(some: Iterable[Opening]) -> list[Opening]:
+    """In order, with those that touch made one."""
+    merged: list[Opening] = []
+    for one in sorted(some, key=lambda one: one.opens):
+        if merged and one.opens <= merged[-1].closes:
+            merged[-1] = Opening(merged[-1].opens, max(merged[-1].closes, one.closes))
+        else:
+            merged.append(one)
+    return merged
+
+
+def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, at, zone).astimezone(UTC)
 
 
 def _days(zone: ZoneInfo, since: datetime, until: datetime) -> Iterator[date]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.errors import InputError
 from bot.events import CallEvent, SiteChosen
-from bot.routing.codec import case_from_json, choice_from_json
+from bot.routing.codec import case_from_json, choice_from_json, choice_to_json
 from bot.routing.model import Choice, RouteCase
 from bot.routing.router import choose
 
@@ -26,7 +26,11 @@ class Replayed:
         """Whether the same sites are rung in the same order, or the same time is promised."""
         if self.before is None:
             return True
-        return (self.before.order, self.before.callback_at) == (self.now.order, self.now.callback_at)
+        before, now = (
+            choice_to_json(self.before),
+            choice_to_json(self.now),
+        )  # as told: the hour that is told twice too
+        return (self.before.order, before["callback_at"]) == (self.now.order, now["callback_at"])
 
 
 def replay(inputs: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Replayed:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.operator import Operator, Skill
+from bot.routing.hours import load_holidays
 from bot.routing.ledger import CallLedger
 from bot.routing.model import Choice, RouteCase, RouteRequest, ServiceRules, SiteRules, SiteState
 from bot.routing.router import callback_time, choose
@@ -40,6 +41,9 @@ class SiteRouter:
         self._service = service_rules(operator)
         self._ledger = ledger or CallLedger()
         self._staff = staff
+        load_holidays(
+            (self._service.country, *(site.country for site in self._sites))
+        )  # not in the first call
 
     def choose(self, skill: Skill, call_id: str, at: datetime) -> tuple[RouteCase, Choice]:
         """The sites to ring for a call that needs a person at ``at`` (aware), and all that this rests on."""
