@@ -91,6 +91,8 @@ async def running(config: AsteriskConfig) -> AsyncIterator[Alone]:
             while not await _is_ready(http, config):
                 assert process.returncode is None, alone.log.read_text(errors="replace")
                 await asyncio.sleep(0.05)
+        # Its REST interface answers a moment before it takes calls; until then a request over SIP is passed over.
+        assert "fully booted" in await alone.console("core waitfullybooted")
         yield alone
     finally:
         with contextlib.suppress(ProcessLookupError):
