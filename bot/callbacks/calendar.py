@@ -11,8 +11,9 @@ import holidays
 
 from bot.operator import DAYS, Hours
 
-_AHEAD_DAYS = 15
-"""Far enough for the longest run of days without a call: two weeks."""
+_DAY = timedelta(days=1)
+_WEEKS = 5
+"""Far enough also where civil hours are one day a week and that one is a public holiday."""
 
 _SUBDIVISIONS = {
     "GP": "971", "MQ": "972", "GF": "973", "RE": "974", "YT": "976", "BL": "BL", "MF": "MF",
@@ -41,46 +42,55 @@ class CallCalendar:
 
         ``asked_at``: a time that the subscriber named, so that its day is rung even if it is a public holiday.
 
-        Where civil hours there and opening hours here never meet (Tahiti in summer), civil hours alone hold: the bot
-        answers always.
+        In a week in which civil hours there and opening hours here do not meet at all (Tahiti in summer), civil hours
+        alone hold: the bot answers always.
         """
         at = at.astimezone(UTC)
         there = ZoneInfo(zone)
+        today = at.astimezone(there).date()
         asked_day = asked_at.astimezone(there).date() if asked_at else None
-        civil = list(self._civil(at, region, there, asked_day))
-        for start, end in civil:
-            for opens, closes in _windows(self._open_hours, self._open_zone, start, end):
-                begin, finish = max(at, start, opens), min(end, closes)
-                if begin < finish:
-                    return begin
-        return next((max(at, start) for start, end in civil if end > at), at)
+        monday = today - timedelta(days=today.weekday())
+        for week in range(_WEEKS):
+            for start, end in self._week(monday + timedelta(weeks=week), region, there, asked_day):
+                if at < end:
+                    return max(at, start)
+        raise AssertionError("five weeks hold a time to ring: the days of the civil hours are never empty")
 
     def may_ring(self, at: datetime, region: str, zone: str, asked_at: datetime | None = None) -> bool:
         """Whether this subscriber may be rung at ``at`` (aware)."""
         return self.next_time(at, region, zone, asked_at) <= at
 
-    def _civil(
-        self, at: datetime, region: str, zone: ZoneInfo, asked_day: date | None
-    ) -> Iterator[tuple[datetime, datetime]]:
-        until = at + timedelta(days=_AHEAD_DAYS)
-        for start, end in _windows(self._ring_hours, zone, at, until):
-            day = start.astimezone(zone).date()
-            if self._public_holidays or day == asked_day or day not in _public_holidays(region):
-                yield start, end
+    def _week(
+        self, monday: date, region: str, zone: ZoneInfo, asked_day: date | None
+    ) -> list[tuple[datetime, datetime]]:
+        """The times of one week of theirs, in order; they depend on nothing else, so a promise stays a promise."""
+        civil = [
+            window
+            for day, window in _windows(self._ring_hours, zone, monday, 7)
+            if self._public_holidays or day == asked_day or day not in _public_holidays(region)
+        ]
+        # A day more on either side: their week and ours do not begin at the same moment.
+        ours = [window for _, window in _windows(self._open_hours, self._open_zone, monday - _DAY, 9)]
+        common = [
+            (max(start, opens), min(end, closes))
+            for start, end in civil
+            for opens, closes in ours
+            if max(start, opens) < min(end, closes)
+        ]
+        return common or civil
 
 
 def _windows(
-    hours: Hours, zone: ZoneInfo, since: datetime, until: datetime
-) -> Iterator[tuple[datetime, datetime]]:
-    """The openings that touch ``since`` to ``until``, as UTC, in order."""
-    day = since.astimezone(zone).date() - timedelta(days=1)
-    last = until.astimezone(zone).date()
-    while day <= last:
-        start = datetime.combine(day, hours.open, zone).astimezone(UTC)
-        end = datetime.combine(day, hours.close, zone).astimezone(UTC)
-        if DAYS[day.weekday()] in hours.days and end > since and start < until:
-            yield start, end
-        day += timedelta(days=1)
+    hours: Hours, zone: ZoneInfo, first: date, days: int
+) -> Iterator[tuple[date, tuple[datetime, datetime]]]:
+    """The openings of ``days`` days from ``first`` on, as UTC, each with its day."""
+    for ahead in range(days):
+        day = first + ahead * _DAY
+        if DAYS[day.weekday()] in hours.days:
+            start = datetime.combine(day, hours.open, zone).astimezone(UTC)
+            end = datetime.combine(day, hours.close, zone).astimezone(UTC)
+            if start < end:  # an hour that the change of the clocks leaves out is none
+                yield day, (start, end)
 
 
 @cache
