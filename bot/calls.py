@@ -21,7 +21,7 @@ from bot.models import CallerControl, CallRequest, Expectation, HungUp, KeysPres
 from bot.openings import Openings
 from bot.operator import Operator
 from bot.pipeline.call import VoiceCall
-from bot.ports import CallControl, Dialogue, Journal, Transcriber, Voice
+from bot.ports import Agents, CallControl, Dialogue, Journal, Transcriber, Voice
 from bot.routing.service import SiteRouter
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ class Calls:
 
     ``openings``: what a call that arrives continues; without it every call begins anew. ``tokens``: sign what travels
     with a caller to a site; needed for calls whose legs we control. ``router``: chooses the sites; without it, each
-    call is the first.
+    call is the first. ``agents``: those signed in at the desk; without them, sites are rung at their own lines.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Calls:
         openings: Openings | None = None,
         tokens: HandoffTokens | None = None,
         router: SiteRouter | None = None,
+        agents: Agents | None = None,
     ) -> None:
         self._operator = operator
         self._dialogue = dialogue
@@ -60,6 +61,7 @@ class Calls:
         self._openings = openings
         self._tokens = tokens
         self._router = router
+        self._agents = agents
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def capacity_left(self) -> bool:
@@ -145,7 +147,7 @@ class Calls:
         """A conversation over this process's dialogue and journal."""
         return Conversation(
             started, self._operator, self._dialogue, self._journal, clock, mouth,
-            on_idle, on_expectation, control, self._tokens, opening or Opening(), self._router,
+            on_idle, on_expectation, control, self._tokens, opening or Opening(), self._router, self._agents,
         )  # fmt: skip
 
     @property

@@ -213,6 +213,14 @@ class AgentLeft(CallEvent):
 
 
 @dataclass(frozen=True)
+class SurveyDue(CallEvent):
+    """An agent of ``site`` gave the caller back to be asked for their opinion; nobody has asked yet."""
+
+    type: ClassVar[str] = "survey_due"
+    site: str
+
+
+@dataclass(frozen=True)
 class CallbackPromised(CallEvent):
     """The subscriber will be called back. ``due_at``: ISO 8601 with offset; empty: as soon as open."""
 

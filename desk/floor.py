@@ -171,6 +171,10 @@ class AgentFloor:
         """See :class:`bot.ports.Agents`."""
         return len(self._free(site, skill, level=1))
 
+    def signed_in(self, site: str, skill: str) -> int:
+        """People with the skill on the floor of a site, idle or not."""
+        return sum(skill in agent.skills and Role.AGENT in agent.roles for agent, _ in self.presences(site))
+
     async def offer(self, offer: HandoffOffer, *, ring_s: float) -> OfferAnswer:
         """See :class:`bot.ports.Agents`."""
         return await self._offer(offer, ring_s)

@@ -61,6 +61,7 @@ from bot.events import (
     CallStarted,
     Fault,
     SilenceNoted,
+    SurveyDue,
     Understood,
 )
 from bot.french.numbers import normalise
@@ -68,7 +69,7 @@ from bot.handoff.token import HandoffTokens
 from bot.handoff.transfer import TransferEnd
 from bot.models import Channel, Expectation, ExpectKind, InputMode, Recognition, Say
 from bot.operator import Operator
-from bot.ports import CallControl, Dialogue, Journal
+from bot.ports import Agents, CallControl, Dialogue, GiveBack, Journal
 from bot.record.case import EarlierCall
 from bot.routing.codec import site_chosen
 from bot.routing.service import SiteRouter
@@ -80,6 +81,8 @@ WAIT_PHRASE_AFTER_S = 1.6
 SURE = 0.9
 """Confidence from which a request is taken for whole (figures: ``docs/bench.md``)."""
 _HIDDEN = "[donnée personnelle]"
+_PAYMENT = "/billing_due"
+"""Begins the dialogue about what is to be paid, until when and how."""
 
 
 @dataclass
@@ -102,6 +105,8 @@ class Conversation:
     opening: Opening = field(default_factory=Opening)
     router: SiteRouter | None = None
     """Chooses the sites to ring; None: one that knows of no other call."""
+    agents: Agents | None = None
+    """The people signed in at the desk; None: every site is rung at its own line."""
 
     interpreter: Interpreter = field(default_factory=Interpreter)
     turn: int = 0
@@ -134,7 +139,7 @@ class Conversation:
         if self.control and self.tokens:
             self._seeker = PersonSeeker(
                 self.call_id, self.control, self.tokens, self.operator, self.mouth,
-                note=self.note, tell=self._put, now_ms=self.clock.now_ms,
+                note=self.note, tell=self._put, now_ms=self.clock.now_ms, agents=self.agents,
             )  # fmt: skip
         self._put(Start())
 
@@ -305,8 +310,8 @@ class Conversation:
                     await self._answer_unheard(code)
             case Broken(stage, code):
                 await self._answer_broken(stage, code)
-            case TransferOver(end):
-                await self._after_transfer(end)
+            case TransferOver():
+                await self._after_transfer(item)
             case HungUp():
                 await self._leave(by="caller")
 
@@ -501,21 +506,38 @@ class Conversation:
             if choice.order:
                 sites = {site.id: site for site in self.operator.sites}
                 ranked = [sites[site] for site in choice.order]
-                self._seeker.begin(ranked, self._events, self.turn, choice.wait_s)
+                self._seeker.begin(
+                    ranked, self._events, self.turn, choice.wait_s, skill=step.skill, reason=step.reason
+                )
             else:
                 await self._offer_callback()
 
-    async def _after_transfer(self, end: TransferEnd | None) -> None:
+    async def _after_transfer(self, over: TransferOver) -> None:
         """The caller is with the bot again."""
         assert self._seeker is not None
         self._seeker.over()
-        if end is TransferEnd.AGENT_LEFT:
+        if over.end is TransferEnd.AGENT_LEFT:
             self._wanted = None
-            await self._returned(self.operator.phrases.handoff_returned)
+            await self._after_agent(over)
             return
-        if end is None:
+        if over.end is None:
             await self._seeker.take_back()
         await self._offer_callback()
+
+    async def _after_agent(self, over: TransferOver) -> None:
+        """Go on with what the agent said, or ask what else there is."""
+        phrases = self.operator.phrases
+        match over.then:
+            case GiveBack.SURVEY:
+                self.note(SurveyDue(self.clock.now_ms(), self.turn, over.site))
+                await self._say_phrase(phrases.survey_later)
+                await self._leave(by="bot")
+            case GiveBack.PAY:
+                await self._returned(phrases.handoff_pay)
+                if not self.ended:
+                    await self._send(_PAYMENT, mode="voice", raw="")
+            case GiveBack.CONTINUE | None:
+                await self._returned(phrases.handoff_returned)
 
     async def _returned(self, sentence: str) -> None:
         """The caller has come back to the dialogue, which had let go of them. ``sentence``: asks what else there is."""

@@ -10,6 +10,7 @@ import structlog
 from bot.conversation.silence import SilenceStep
 from bot.handoff.transfer import TransferEnd
 from bot.models import InputMode, Recognition
+from bot.ports import GiveBack
 
 log = structlog.get_logger(__name__)
 
@@ -67,9 +68,14 @@ class Broken:
 
 @dataclass(frozen=True)
 class TransferOver:
-    """A transfer ended. ``end``: None when the line failed and where the caller is, is not known."""
+    """A transfer ended. ``end``: None when the line failed and where the caller is, is not known.
+
+    ``then``: what an agent told the bot to go on with; None: they just left. ``site``: theirs.
+    """
 
     end: TransferEnd | None
+    then: GiveBack | None = None
+    site: str = ""
 
 
 @dataclass(frozen=True)

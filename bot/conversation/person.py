@@ -12,9 +12,9 @@ from bot.errors import CallerGoneError, DecrocheError, LineError
 from bot.events import CallEvent, Fault
 from bot.handoff.packet import build_packet, packet_id
 from bot.handoff.token import HandoffTokens
-from bot.handoff.transfer import Speech, Times, Transfer, Words
+from bot.handoff.transfer import Desk, Speech, Times, Transfer, Words
 from bot.operator import Operator, Site
-from bot.ports import CallControl
+from bot.ports import Agents, CallControl
 from bot.routing.french import spoken_wait
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ class PersonSeeker:
     """One telephone call's way to the people at the sites.
 
     ``note(event)``: keeps a fact. ``tell(input)``: says that the transfer is over. ``now_ms``: milliseconds since the
-    call was answered.
+    call was answered. ``agents``: those signed in at the desk; None: every site is rung at its own line.
     """
 
     def __init__(
@@ -38,7 +38,9 @@ class PersonSeeker:
         note: Callable[[CallEvent], None],
         tell: Callable[[Input], None],
         now_ms: Callable[[], int],
+        agents: Agents | None = None,
     ) -> None:
+        self._agents = agents
         self._call_id = call_id
         self._control = control
         self._tokens = tokens
@@ -61,11 +63,19 @@ class PersonSeeker:
         return self._transfer is not None and self._transfer.joined
 
     def begin(
-        self, sites: Sequence[Site], events: Sequence[CallEvent], turn: int, wait_s: float | None = None
+        self,
+        sites: Sequence[Site],
+        events: Sequence[CallEvent],
+        turn: int,
+        wait_s: float | None = None,
+        *,
+        skill: str = "general",
+        reason: str = "",
     ) -> None:
         """Ring ``sites`` in order for a call of which ``events`` tell; ``tell`` is called once it is over.
 
-        ``wait_s``: what the caller may be told of how long it takes, seconds; None: nothing.
+        ``wait_s``: what the caller may be told of how long it takes, seconds; None: nothing. ``skill``, ``reason``: of
+        the handoff.
         """
         phrases, telephony = self._operator.phrases, self._operator.telephony
         packet = build_packet(events, call_id=self._call_id)
@@ -82,11 +92,15 @@ class PersonSeeker:
                 ),
                 news=phrases.handoff_news,
                 whisper=phrases.handoff_whisper.format(case=packet.whisper),
+                greeting=packet.whisper,
             ),
             times=Times(telephony.ring_s, telephony.accept_s, telephony.news_s),
             note=self._note,
             turn=turn,
             now_ms=self._now_ms,
+            desk=(
+                Desk(self._agents, self._call_id, packet.handoff_id, skill, reason) if self._agents else None
+            ),
         )
         self._task = asyncio.create_task(self._run(self._transfer, turn), name=f"transfer:{self._call_id}")
 
@@ -135,4 +149,4 @@ class PersonSeeker:
             self._note(Fault(self._now_ms(), turn, "line", DecrocheError.code))
             self._tell(TransferOver(None))
         else:
-            self._tell(TransferOver(end))
+            self._tell(TransferOver(end, transfer.then, transfer.site))

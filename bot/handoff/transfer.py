@@ -149,6 +149,8 @@ class Transfer:
         """Whether the caller is with an agent now."""
         self.then: GiveBack | None = None
         """What the agent told the bot to go on with; None: they just left."""
+        self.site = ""
+        """Whose agent the caller talked to last."""
 
     async def run(self) -> TransferEnd:
         """Bring a person to the caller, and the caller back to the bot.
@@ -348,7 +350,7 @@ class Transfer:
                 await asyncio.sleep(_ASK_AGAIN_S)
         self.joined = False
         now, talk = self._now_ms(), self._talk_of_agent
-        self.then = talk.then if talk else None
+        self.then, self.site = talk.then if talk else None, site
         self._note(AgentLeft(now, self._turn, site, now - began, self._agent, self.then or ""))
         if talk:
             talk.over = True
