@@ -235,6 +235,8 @@ class Phrases(_Section):
     handoff_news: str
     handoff_whisper: str
     handoff_returned: str
+    handoff_pay: str
+    survey_later: str
     callback_offer: str
     callback_offer_again: str
     callback_promised: str
