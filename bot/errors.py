@@ -25,7 +25,8 @@ the French sentence the caller hears (``operator.yml``, ``phrases``).
     │   └── TokenError            handoff.token
     │       ├── TokenForgedError  handoff.token_forged
     │       ├── TokenSiteError    handoff.token_site
-    │       └── TokenExpiredError handoff.token_expired
+    │       ├── TokenExpiredError handoff.token_expired
+    │       └── TokenUsedError    handoff.token_used
     └── InputError                input.invalid
         ├── NotFoundError         input.not_found
         ├── ConflictError         desk.state
@@ -210,3 +211,9 @@ class TokenExpiredError(TokenError):
     """Its time is over."""
 
     code = "handoff.token_expired"
+
+
+class TokenUsedError(TokenError):
+    """It has been exchanged already."""
+
+    code = "handoff.token_used"

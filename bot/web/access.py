@@ -50,10 +50,13 @@ class Access:
             UnauthenticatedError: no bearer token.
             AccessDeniedError: a wrong one.
         """
+        return self.holder_of(connection, bearer_token(connection))
+
+    def holder_of(self, connection: HTTPConnection, token: str) -> str:
+        """As :meth:`holder`, for a token that comes with the request in another way."""
         address = connection.client.host if connection.client else ""
         if self._count(address) >= self._max_failures:
             raise RateLimitedError("too many wrong tokens; wait a minute")
-        token = bearer_token(connection)
         if not token:
             raise UnauthenticatedError("send the header Authorization: Bearer <token>")
         given = token.encode("utf-8", "replace")

@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from alembic import context
 
-import bot.callbacks.tables  # noqa: F401  # its tables live in the same database
+import bot.audit.tables
+import bot.callbacks.tables  # noqa: F401  # their tables live in the same database
 from bot.record.tables import Base, UtcDateTime
 from desk.tables import metadata as desk_metadata
 
