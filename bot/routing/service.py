@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -16,31 +16,33 @@ _COUNTRY = "FR"
 """The subscribers': nobody is promised a call on its public holidays, unless callbacks are rung on them."""
 
 
-class Staff(Protocol):
-    """Who is signed in at the desk."""
+class Idle(Protocol):
+    """Who could take a call now: the part of :class:`bot.ports.Agents` that a choice rests on."""
 
     def idle(self, site: str, skill: str) -> int:
-        """People whom a call could be offered now."""
-        ...
-
-    def signed_in(self, site: str, skill: str) -> int:
-        """People with the skill, idle or not."""
+        """People signed in at the desk of a site, with the skill, whom a call could be offered."""
         ...
 
 
 class SiteRouter:
     """Chooses sites for the calls of one operator.
 
-    ``ledger``: what sites got lately; without it, each choice is the first. ``staff``: None: not known.
+    ``ledger``: what sites got lately; without it, each choice is the first. ``agents``: the people at the desk; None:
+    not known. ``signed_in(site, skill)``: how many there are, idle or not; None: not known, and no site is ever full.
     """
 
     def __init__(
-        self, operator: Operator, ledger: CallLedger | None = None, staff: Staff | None = None
+        self,
+        operator: Operator,
+        ledger: CallLedger | None = None,
+        agents: Idle | None = None,
+        signed_in: Callable[[str, str], int] | None = None,
     ) -> None:
         self._sites = site_rules(operator)
         self._service = service_rules(operator)
         self._ledger = ledger or CallLedger()
-        self._staff = staff
+        self._agents = agents
+        self._signed_in = signed_in
         load_holidays(
             (self._service.country, *(site.country for site in self._sites))
         )  # not in the first call
@@ -61,11 +63,11 @@ class SiteRouter:
         return callback_time(self._sites, self._service, skill, wanted)
 
     def _states(self, skill: str) -> Mapping[str, SiteState]:
-        staff = self._staff
+        agents, signed_in = self._agents, self._signed_in
         return {
             site.id: SiteState(
-                idle=staff.idle(site.id, skill) if staff else None,
-                signed_in=staff.signed_in(site.id, skill) if staff else None,
+                idle=agents.idle(site.id, skill) if agents else None,
+                signed_in=signed_in(site.id, skill) if signed_in else None,
                 line_up=self._ledger.line_up(site.id),
             )
             for site in self._sites
