@@ -7,6 +7,7 @@ seal after it. (It does not tell of lines cut off at the end: keep the last dige
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +26,7 @@ from bot.record.store import transaction
 FIRST = "0" * 64
 """What the first line is sealed onto."""
 _TRIES = 5
-"""Writers that may come between reading the last line and following it."""
+"""Writers of other processes that may come between reading the last line and following it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class AuditLog:
         self._engine = engine
         self._timeout_s = timeout_s
         self._now = now
+        self._turn = asyncio.Lock()
 
     async def opened(
         self, who: str, site: str, packet: str, *, field: str | None = None, reason: str | None = None
@@ -131,7 +133,7 @@ class AuditLog:
     ) -> None:
         for left in reversed(range(_TRIES)):
             try:
-                async with transaction(self._engine, self._timeout_s) as connection:
+                async with self._turn, transaction(self._engine, self._timeout_s) as connection:
                     if used is not None:
                         await self._use(connection, used)
                     last = await self._last(connection)
