@@ -14,6 +14,8 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.audit.log import AuditLog
+from bot.audit.redeem import Redeemer
 from bot.callbacks.dialer import CallbackDialer
 from bot.callbacks.missed import MissedCallWatch
 from bot.callbacks.policy import CallbackPolicy
@@ -50,6 +52,7 @@ from bot.web.callbacks import callbacks_router
 from bot.web.guard import AddressLimit, FormGuard
 from bot.web.phone import no_line, phone_router
 from bot.web.problems import install_problems
+from bot.web.redeem import SiteAccess, audit_router, redeem_router
 from bot.web.server import http_config
 from bot.web.text import text_router
 from media.modelstore import find_whisper
@@ -129,10 +132,11 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
 
         ledger = CallLedger()
         await _recall(engine, ledger)
+        tokens = HandoffTokens(settings.resolved_handoff_key())
         calls = Calls(
             operator=operator, dialogue=dialogue, journal=LedgerJournal(journal, ledger),
             transcriber=transcriber, voice=voice, max_calls=settings.max_calls, openings=Openings(record, callbacks),
-            tokens=HandoffTokens(settings.resolved_handoff_key()), router=SiteRouter(operator, ledger),
+            tokens=tokens, router=SiteRouter(operator, ledger),
         )  # fmt: skip
         stack.push_async_callback(calls.stop)
         if line:
@@ -187,6 +191,10 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
             )
         )
         app.include_router(text_router(calls, access))
+        audit = AuditLog(engine)
+        app.include_router(audit_router(audit, access))
+        if keys := settings.resolved_site_keys():
+            app.include_router(redeem_router(Redeemer(tokens, record, audit), SiteAccess(keys)))
         app.include_router(callbacks_router(callbacks, access))
         app.include_router(
             callback_page_router(

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     """Signs the references to a case that travel with a call to a site. Empty: made at first start and kept in
     ``var/handoff-key``."""
 
+    site_keys: dict[str, SecretStr] = {}
+    """Site id → key of that site's own system, which exchanges references for packets. Empty: nobody can."""
+
     rasa_url: str = "http://127.0.0.1:5005"
     dialogue_timeout_s: float = 8.0
     """Longest wait for one dialogue turn."""
@@ -92,6 +95,19 @@ class Settings(BaseSettings):
         if len(key) < MIN_KEY_BYTES:
             raise ConfigurationError(f"DECROCHE_HANDOFF_KEY: shorter than {MIN_KEY_BYTES} bytes")
         return key
+
+    def resolved_site_keys(self) -> dict[str, str]:
+        """The keys of the sites.
+
+        Raises:
+            ConfigurationError: one is too short to be a secret.
+        """
+        keys = {site: key.get_secret_value() for site, key in self.site_keys.items()}
+        if short := [site for site, key in keys.items() if len(key) < MIN_KEY_BYTES]:
+            raise ConfigurationError(
+                f"DECROCHE_SITE_KEYS: {', '.join(short)}: shorter than {MIN_KEY_BYTES} bytes"
+            )
+        return keys
 
     def resolved_ari_password(self) -> str:
         """The password to use, as :meth:`resolved_api_token`."""
