@@ -57,6 +57,23 @@ class Level2(Protocol):
         ...
 
 
+class Headsets(Protocol):
+    """The headsets of browsers, by the agent's id."""
+
+    async def open(self, agent_id: str, sdp: str, kind: str = "offer") -> str:
+        """Connect one, or connect it again; the SDP answer.
+
+        Raises:
+            InputError: the offer cannot become a headset.
+            TransportError: it could not be set up in time.
+        """
+        ...
+
+    async def close(self, agent_id: str) -> None:
+        """The agent has signed out; no effect when there is none."""
+        ...
+
+
 class Contacts(Protocol):
     """Where each agent's part in each call is kept."""
 

@@ -18,7 +18,7 @@ from desk.accounts import ABSOLUTE_S, Accounts, SignedIn
 from desk.floor import AgentFloor, V, presence_json
 from desk.live import LiveSession
 from desk.models import DISPOSITIONS, PAUSES, Agent, Role
-from desk.ports import Cases, Level2
+from desk.ports import Cases, Headsets, Level2
 from desk.presence import Presence
 from desk.store import DeskStore
 
@@ -40,6 +40,7 @@ class DeskDeps:
     cases: Cases
     audit: Audit
     level2: Level2 | None = None
+    headsets: Headsets | None = None
     oidc: bool = False
 
 
@@ -87,6 +88,13 @@ class CallbackAsked(_Asked):
 
     reason: str = Field(min_length=1, max_length=500)
     at: AwareDatetime | None = None
+
+
+class HeadsetAsked(_Asked):
+    """A WebRTC offer."""
+
+    sdp: str = Field(max_length=20_000)
+    type: str = "offer"
 
 
 class DispositionAsked(_Asked):
@@ -181,13 +189,13 @@ def _add_session(router: APIRouter, deps: DeskDeps, guard: _Guard) -> None:
     @router.delete("/api/session")
     async def sign_out(who: Annotated[SignedIn, Depends(guard.writer)]) -> Response:
         await deps.accounts.sign_out(who)
-        deps.floor.sign_out(who.agent.id)
+        await _leave(deps, who.agent.id)
         return _gone()
 
     @router.delete("/api/sessions")
     async def sign_out_everywhere(who: Annotated[SignedIn, Depends(guard.writer)]) -> Response:
         await deps.accounts.sign_out_everywhere(who.agent.id)
-        deps.floor.sign_out(who.agent.id)
+        await _leave(deps, who.agent.id)
         return _gone()
 
     @router.get("/api/me")
@@ -205,6 +213,12 @@ def _add_session(router: APIRouter, deps: DeskDeps, guard: _Guard) -> None:
         return _fresh({"site": who.agent.site, "agents": people})
 
 
+async def _leave(deps: DeskDeps, agent_id: str) -> None:
+    deps.floor.sign_out(agent_id)
+    if deps.headsets:
+        await deps.headsets.close(agent_id)
+
+
 def _add_status(router: APIRouter, deps: DeskDeps, guard: _Guard) -> None:
     @router.post("/api/status")
     async def status(
@@ -215,6 +229,16 @@ def _add_status(router: APIRouter, deps: DeskDeps, guard: _Guard) -> None:
         if asked.reason not in PAUSES:
             raise InputError("reason: not one of the pauses")
         return _state(deps.floor.pause(who.agent.id, asked.reason))
+
+    @router.post("/api/headset")
+    async def headset(
+        who: Annotated[SignedIn, Depends(guard.agent)], asked: Annotated[HeadsetAsked, Body()]
+    ) -> JSONResponse:
+        if deps.headsets is None or who.agent.sip:
+            raise InputError("this account has a telephone of its own")
+        return _fresh(
+            {"sdp": await deps.headsets.open(who.agent.id, asked.sdp, asked.type), "type": "answer"}
+        )
 
     @router.post("/api/offers/{call_id}/accept")
     async def accept(who: Annotated[SignedIn, Depends(guard.agent)], call_id: Id) -> JSONResponse:

@@ -20,6 +20,7 @@ from bot.errors import (
     NotFoundError,
     RateLimitedError,
     StoreError,
+    TransportError,
     UnauthenticatedError,
 )
 
@@ -34,6 +35,7 @@ _STATUSES: tuple[tuple[type[DecrocheError], int], ...] = (
     (InputError, 422),
     (CapacityError, 503),
     (StoreError, 503),
+    (TransportError, 503),
 )
 """The most particular class first; what is not named is a failure of ours, 500."""
 
