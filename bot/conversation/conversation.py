@@ -8,7 +8,7 @@ dialogue may already have taken.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,7 +68,7 @@ from bot.french.numbers import normalise
 from bot.handoff.token import HandoffTokens
 from bot.handoff.transfer import TransferEnd
 from bot.models import Channel, Expectation, ExpectKind, InputMode, Recognition, Say
-from bot.operator import Operator
+from bot.operator import Operator, Site
 from bot.ports import Agents, CallControl, Dialogue, GiveBack, Journal
 from bot.record.case import EarlierCall
 from bot.routing.codec import site_chosen
@@ -504,11 +504,10 @@ class Conversation:
             self._wanted, self._question = step, None
             self._expect(Expectation(ExpectKind.NOTHING))
             if choice.order:
-                sites = {site.id: site for site in self.operator.sites}
-                ranked = [sites[site] for site in choice.order]
                 self._seeker.begin(
-                    ranked, self._events, self.turn, choice.wait_s, skill=step.skill, reason=step.reason
-                )
+                    self._still_open(choice.order), self._events, self.turn, choice.wait_s,
+                    skill=step.skill, reason=step.reason,
+                )  # fmt: skip
             else:
                 await self._offer_callback()
 
@@ -625,6 +624,11 @@ class Conversation:
             self.operator.phrases.callback_promised.format(when=spoken_time(due, now.date())), private=True
         )
         await self._leave(by="bot")
+
+    def _still_open(self, order: Sequence[str]) -> Iterator[Site]:
+        """The sites to ring, without those that have closed by the time their turn comes."""
+        sites = {site.id: site for site in self.operator.sites}
+        return (sites[site] for site in order if self._router.is_open(site, self.clock.wall()))
 
     def _callback_time(self, wanted: datetime) -> datetime:
         """The first moment at or after ``wanted`` when somebody with the skill asked for can call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
@@ -64,7 +64,7 @@ class PersonSeeker:
 
     def begin(
         self,
-        sites: Sequence[Site],
+        sites: Iterable[Site],
         events: Sequence[CallEvent],
         turn: int,
         wait_s: float | None = None,

@@ -20,7 +20,7 @@ whole thing with ``CallerGoneError``; cancelling :meth:`Transfer.run` stops the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -113,8 +113,9 @@ class TransferEnd(StrEnum):
 class Transfer:
     """One transfer of one call; :meth:`run` it once.
 
-    ``token_of(site)``: the signed reference for a site. ``note(event)``: keeps a fact. ``turn``: the one in
-    which a person was asked for. ``now_ms``: milliseconds since the call was answered.
+    ``sites``: in the order in which they are rung; each is asked for when its turn has come. ``token_of(site)``: the
+    signed reference for a site. ``note(event)``: keeps a fact. ``turn``: the one in which a person was asked for.
+    ``now_ms``: milliseconds since the call was answered.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Transfer:
         control: CallControl,
         speech: Speech,
         *,
-        sites: Sequence[Site],
+        sites: Iterable[Site],
         token_of: Callable[[str], str],
         words: Words,
         times: Times,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.operator import Operator, Skill
-from bot.routing.hours import load_holidays
+from bot.routing.hours import load_holidays, opening_at
 from bot.routing.ledger import CallLedger
 from bot.routing.model import Choice, RouteCase, RouteRequest, ServiceRules, SiteRules, SiteState
 from bot.routing.router import callback_time, choose
@@ -57,6 +57,10 @@ class SiteRouter:
             ledger=self._ledger.lately(skill),
         )
         return case, choose(case)
+
+    def is_open(self, site: str, at: datetime) -> bool:
+        """Whether a site answers at ``at`` (aware)."""
+        return any(one.id == site and opening_at(one, self._service, at) for one in self._sites)
 
     def callback_time(self, skill: str, wanted: datetime) -> datetime:
         """The first moment at or after ``wanted`` (aware) to promise a call by somebody with the skill."""

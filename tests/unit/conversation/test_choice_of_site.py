@@ -114,3 +114,15 @@ async def test_closed_sites_are_told_with_the_time_of_the_promise() -> None:
         assert call.said[-1] == SAY.handoff_closed.format(when="samedi à partir de 8 h")
         (promised,) = call.journal.of(CallbackPromised)
         assert datetime.fromisoformat(promised.due_at) - christmas == timedelta(hours=35, minutes=30)
+
+
+@scripted
+async def test_a_site_that_has_closed_by_the_time_its_turn_comes_is_not_rung() -> None:
+    closing = datetime(2026, 11, 23, 19, 59, 45, tzinfo=PARIS)
+    async with Call(NOBODY | {"poitiers": Agent(RingResult.BUSY, 18)}, wall=closing) as call:
+        await call.asks_for_a_person()
+        await call.until_back()
+        (chosen,) = call.journal.of(SiteChosen)
+        assert chosen.order[:2] == ("poitiers", "marrakech")
+        assert [event.site for event in call.journal.of(SiteRung)] == ["poitiers"]
+        assert call.said[-1] == SAY.callback_offer
