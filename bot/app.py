@@ -23,6 +23,7 @@ from bot.callbacks.promises import PromiseSink
 from bot.callbacks.service import CallbackService
 from bot.callbacks.store import CallbackStore
 from bot.calls import Calls
+from bot.desk import DeskCases, Level2Callbacks
 from bot.dialogue.rasa import RasaDialogue
 from bot.errors import StoreError
 from bot.events import CallEvent
@@ -39,7 +40,7 @@ from bot.record.journal import CallJournal
 from bot.record.migrations import upgrade
 from bot.record.reader import RecordReader
 from bot.record.spool import Spool
-from bot.record.store import CallStore, make_engine
+from bot.record.store import CallStore, make_engine, transaction
 from bot.routing.ledger import CallLedger, LedgerJournal
 from bot.routing.past import recall
 from bot.routing.service import SiteRouter
@@ -55,6 +56,11 @@ from bot.web.problems import install_problems
 from bot.web.redeem import SiteAccess, audit_router, redeem_router
 from bot.web.server import http_config
 from bot.web.text import text_router
+from desk.accounts import Accounts
+from desk.floor import AgentFloor
+from desk.pages import add_pages
+from desk.router import DeskDeps, desk_router
+from desk.store import ContactWriter, DeskStore
 from media.modelstore import find_whisper
 from media.stt.whisper import WhisperTranscriber
 from media.tts.factory import VoiceSettings, open_voice
@@ -65,6 +71,7 @@ from media.webrtc.loopback import offer_loopback_candidates
 
 log = structlog.get_logger(__name__)
 
+_DESK_TIMEOUT_S = 5.0
 _LATE_MS = 500
 """An event loop this late stutters in every call."""
 
@@ -130,13 +137,21 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         callback_store, callback_policy = CallbackStore(engine), CallbackPolicy.of(operator)
         callbacks = CallbackService(callback_store, callback_policy, line=line is not None)
 
+        desk_store = DeskStore(partial(transaction, engine, _DESK_TIMEOUT_S))
+        contacts = ContactWriter(desk_store)
+        contacts.start()
+        stack.push_async_callback(contacts.stop)
+        floor = AgentFloor(contacts)
+        stack.push_async_callback(floor.stop)
+
         ledger = CallLedger()
         await _recall(engine, ledger)
         tokens = HandoffTokens(settings.resolved_handoff_key())
         calls = Calls(
             operator=operator, dialogue=dialogue, journal=LedgerJournal(journal, ledger),
             transcriber=transcriber, voice=voice, max_calls=settings.max_calls, openings=Openings(record, callbacks),
-            tokens=tokens, router=SiteRouter(operator, ledger),
+            tokens=tokens, router=SiteRouter(operator, ledger, floor, floor.signed_in),
+            agents=floor,
         )  # fmt: skip
         stack.push_async_callback(calls.stop)
         if line:
@@ -193,6 +208,12 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         app.include_router(text_router(calls, access))
         audit = AuditLog(engine)
         app.include_router(audit_router(audit, access))
+        desk = DeskDeps(
+            operator, Accounts(desk_store), desk_store, floor, DeskCases(record), audit,
+            Level2Callbacks(record, callbacks) if line else None, headsets,
+        )  # fmt: skip
+        app.include_router(desk_router(desk))
+        add_pages(app)
         if keys := settings.resolved_site_keys():
             app.include_router(redeem_router(Redeemer(tokens, record, audit), SiteAccess(keys)))
         app.include_router(callbacks_router(callbacks, access))

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from bot.agents_cli import add_demo_agents, agent
 from bot.errors import ConfigurationError, DecrocheError
 from bot.logs import configure_logs
 from bot.operator import Operator, load_operator
@@ -35,6 +36,7 @@ cli = typer.Typer(
 cli.command("call")(call)
 asterisk = typer.Typer(help="The Asterisk that carries the telephone line.", no_args_is_help=True)
 cli.add_typer(asterisk, name="asterisk")
+cli.add_typer(agent, name="agent")
 cli.add_typer(route, name="route")
 console = Console()
 
@@ -73,6 +75,9 @@ def up(
     ] = False,
     then: Annotated[str, typer.Option(help="Run this command once everything answers, then stop.")] = "",
     phone: Annotated[bool, typer.Option(help="With the telephone line: Asterisk and the rescue.")] = False,
+    demo_agents: Annotated[
+        bool, typer.Option(help="Make an agent for each site, and print their passwords.")
+    ] = False,
 ) -> None:
     """Start everything on this machine: Rasa, the action server and the bot. Ctrl-C ends them all."""
     parts: tuple[str, ...] = PARTS
@@ -84,6 +89,10 @@ def up(
             stack = fresh_stack(Path(scope.enter_context(tempfile.TemporaryDirectory())), parts=parts)
         else:
             stack = Stack(parts=parts)
+        if demo_agents:
+            settings = Settings(var=stack.var)
+            for login, password in add_demo_agents(load_operator(settings.operator_file), settings):
+                console.print(f"[bold]▸ agent[/] {login}  {escape(password)}", highlight=False)
         raise typer.Exit(asyncio.run(_up(stack, sample_call=sample_call, quiet=quiet, then=then)))
 
 
