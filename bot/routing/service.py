@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol
 
 from bot.operator import Operator, Skill
 from bot.routing.hours import load_holidays, opening_at
@@ -16,32 +15,29 @@ _COUNTRY = "FR"
 """The subscribers': nobody is promised a call on its public holidays, unless callbacks are rung on them."""
 
 
-class Idle(Protocol):
-    """Who could take a call now: the part of :class:`bot.ports.Agents` that a choice rests on."""
-
-    def idle(self, site: str, skill: str) -> int:
-        """People signed in at the desk of a site, with the skill, whom a call could be offered."""
-        ...
+Count = Callable[[str, str], int]
+"""How many people: of a site, with a skill."""
 
 
 class SiteRouter:
     """Chooses sites for the calls of one operator.
 
-    ``ledger``: what sites got lately; without it, each choice is the first. ``agents``: the people at the desk; None:
-    not known. ``signed_in(site, skill)``: how many there are, idle or not; None: not known, and no site is ever full.
+    ``ledger``: what sites got lately; without it, each choice is the first. ``idle``: people at the desk whom a call
+    could be offered now; None: not known. ``signed_in``: those and the busy ones; None: not known, and no site is full.
     """
 
     def __init__(
         self,
         operator: Operator,
         ledger: CallLedger | None = None,
-        agents: Idle | None = None,
-        signed_in: Callable[[str, str], int] | None = None,
+        *,
+        idle: Count | None = None,
+        signed_in: Count | None = None,
     ) -> None:
         self._sites = site_rules(operator)
         self._service = service_rules(operator)
         self._ledger = ledger or CallLedger()
-        self._agents = agents
+        self._idle = idle
         self._signed_in = signed_in
         load_holidays(
             (self._service.country, *(site.country for site in self._sites))
@@ -67,10 +63,10 @@ class SiteRouter:
         return callback_time(self._sites, self._service, skill, wanted)
 
     def _states(self, skill: str) -> Mapping[str, SiteState]:
-        agents, signed_in = self._agents, self._signed_in
+        idle, signed_in = self._idle, self._signed_in
         return {
             site.id: SiteState(
-                idle=agents.idle(site.id, skill) if agents else None,
+                idle=idle(site.id, skill) if idle else None,
                 signed_in=signed_in(site.id, skill) if signed_in else None,
                 line_up=self._ledger.line_up(site.id),
             )

@@ -32,11 +32,6 @@ def waited(*seconds: float) -> CallLedger:
     return ledger
 
 
-class _Busy:
-    def idle(self, site: str, skill: str) -> int:
-        return 0
-
-
 @scripted
 async def test_the_wait_is_told_in_minutes_when_it_is_known() -> None:
     async with Call({"poitiers": ACCEPTS}) as call:
@@ -75,7 +70,9 @@ async def test_sites_are_rung_in_the_order_chosen_until_one_answers() -> None:
 async def test_when_all_are_full_nobody_is_rung_and_a_callback_is_offered() -> None:
     async with Call({}) as call:
         operator = _operator(line_when_busy=False)
-        call.conversation._router = SiteRouter(operator, None, _Busy(), lambda site, skill: 3)
+        call.conversation._router = SiteRouter(
+            operator, idle=lambda site, skill: 0, signed_in=lambda site, skill: 3
+        )
         await call.asks_for_a_person()
         assert call.said[-1] == SAY.callback_offer
         assert not call.journal.of(SiteRung)
