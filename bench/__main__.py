@@ -14,6 +14,7 @@ BENCHES: dict[str, tuple[str, ...]] = {
     "endpointing": (sys.executable, "-m", "bench.endpointing"),
     "yesno": (sys.executable, "-m", "bench.yesno"),
     "voice": (sys.executable, "-m", "bench.voice"),
+    "telephone": (sys.executable, "-m", "bench.telephone"),
     "nlu": (str(ROOT / ".venv-rasa/bin/python"), "-m", "bench.nlu"),
 }
 
