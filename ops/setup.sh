@@ -92,6 +92,7 @@ if $tests; then
     need sox sox
     need espeak-ng espeak-ng
     need sipp sip-tester
+    need sipp sip-tester
     [ -x "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)" ] || packages+=(postgresql)
     if [ ${#packages[@]} -gt 0 ]; then
         if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ]; then
