@@ -618,7 +618,9 @@ class _Turn:
         self._bot_goes(Place.ASIDE)
         self._no_music()
         self._set(joined=True)
-        self._order(AddToBridge(now.room_id, now.agent_id))
+        # Out of the one before into the other: of a room that a leg was moved out of directly, Asterisk 22.10 keeps the
+        # name, and refuses (409) to make it again when the caller is held.
+        self._order(RemoveFromBridge(now.aside_id, now.agent_id), AddToBridge(now.room_id, now.agent_id))
         self._no_aside()
         return None
 

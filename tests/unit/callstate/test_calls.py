@@ -126,6 +126,7 @@ def test_the_music_stops_before_the_agent_comes_in() -> None:
     assert orders(Join(), *WHISPERING) == (
         RemoveFromBridge(ASIDE, BOT),
         StopMusic(ROOM),
+        RemoveFromBridge(ASIDE, AGENT),
         AddToBridge(ROOM, AGENT),
         DestroyBridge(ASIDE),
     )
@@ -152,6 +153,7 @@ def test_a_hold_parts_the_agent_from_the_music() -> None:
     )
     assert orders(Join(), *JOINED, Hold()) == (
         StopMusic(ROOM),
+        RemoveFromBridge(ASIDE, AGENT),
         AddToBridge(ROOM, AGENT),
         DestroyBridge(ASIDE),
     )

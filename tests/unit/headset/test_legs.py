@@ -36,9 +36,7 @@ class Scene:
         self.board = Board(audio)
         self.legs = BrowserLegs("c", self.board, {"awa": self.agent}.get)
         self.legs.start()
-        self._tasks = [
-            asyncio.create_task(one) for one in (self._ear(audio), self._bot(), self._mouths())
-        ]
+        self._tasks = [asyncio.create_task(one) for one in (self._ear(audio), self._bot(), self._mouths())]
 
     async def _ear(self, audio: OutboundAudio) -> None:
         while True:
@@ -112,6 +110,10 @@ async def test_a_whole_transfer(one: Scene) -> None:
     assert await one.listen() == ("music", "")
     await control.whisper()
     assert await one.listen() == ("music", "bot")
+    await control.join()
+    assert await one.listen() == ("agent", "caller")
+    await control.hold()
+    assert await one.listen() == ("music", "")
     await control.join()
     assert await one.listen() == ("agent", "caller")
     left = asyncio.create_task(control.agent_left())

@@ -76,7 +76,15 @@ def test_rules(given: list[Input]) -> None:
 
 def test_a_whole_transfer() -> None:
     first = LEGS[0]
-    asked = [Hold(), Ring(first, "headset:a", "", 20), LegUp(first), Whisper(), Join(), LegGone(first), TakeBack()]
+    asked = [
+        Hold(),
+        Ring(first, "headset:a", "", 20),
+        LegUp(first),
+        Whisper(),
+        Join(),
+        LegGone(first),
+        TakeBack(),
+    ]
     heard = [patch for _, patch, complete in play(asked) if complete]
     assert [(p.caller_hears, p.agent_hears) for p in heard] == [
         (Source.BOT, Source.NOBODY),
