@@ -21,7 +21,7 @@ from bot.routing.wait import KEPT
 REACH = timedelta(days=7)
 """How far back calls are counted."""
 CATCH_UP = 25.0
-"""Calls that a site can be owed, or be ahead by, at most: whoever took none for long is not flooded after."""
+"""Calls that a site can be owed at most: whoever took none for long is not flooded after."""
 WAITS_FOR = timedelta(minutes=30)
 """Waits that are older say nothing about now."""
 LINE_FAILURES = 3
@@ -139,8 +139,19 @@ class CallLedger:
             return
         for one, part in due.items():
             paid = 1.0 if one == site else 0.0
-            owed = self._owed.get(one, 0.0) + calls * (part - paid)
-            self._owed[one] = min(CATCH_UP, max(-CATCH_UP, owed))
+            self._owed[one] = self._owed.get(one, 0.0) + calls * (part - paid)
+        self._forgive(due)
+
+    def _forgive(self, due: Mapping[str, float]) -> None:
+        """What a site is owed beyond the bound is owed to the others that are open: theirs stay in proportion."""
+        spare = 0.0
+        for one in due:
+            spare += max(0.0, self._owed[one] - CATCH_UP)
+            self._owed[one] = min(CATCH_UP, self._owed[one])
+        takers = {one: part for one, part in due.items() if self._owed[one] < CATCH_UP}
+        total = sum(takers.values())
+        for one, part in takers.items():
+            self._owed[one] += spare * part / total
 
     def _waited(self, skill: str, at: datetime, wait_s: float | None) -> None:
         self._waits.setdefault(skill, deque(maxlen=KEPT)).append((at, wait_s))

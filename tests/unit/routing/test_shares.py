@@ -207,6 +207,14 @@ def test_many_calls_at_once_do_not_all_go_to_one_site() -> None:
     assert first == {"poitiers": 20, "marrakech": 15, "antananarivo": 10, "rennes": 5}
 
 
+def test_the_others_keep_their_proportions_while_a_line_is_dead_for_days() -> None:
+    done = simulate(
+        ALL_ABLE, skills=("billing",), states=lambda _: {"poitiers": SiteState(line_up=False)},
+    )  # fmt: skip
+    assert done.offered["poitiers"] == 0
+    assert_shares(done, {"rennes": 1 / 6, "marrakech": 3 / 6, "antananarivo": 2 / 6}, within=0.005)
+
+
 def test_a_site_that_is_full_now_and_then_keeps_its_share() -> None:
     sites = [replace(one, line_when_busy=False) for one in ALL_ABLE]
 
