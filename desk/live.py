@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 SILENT_S = 6.0
 """A page says that it is here every two seconds; one that is silent for this long is gone."""
+ASK_S = 3.0
+"""After this it is asked: browsers slow down the clocks of pages that nobody looks at, but not their sockets."""
 SEND_S = 10.0
 CHECK_S = 60.0
 """How often a session is checked while its socket is open."""
@@ -61,7 +63,7 @@ class LiveSession:
         feed = self._floor.connect(self._who.agent, self._who.session.id)
         tasks = [
             asyncio.create_task(self._send(feed), name="desk-sender"),
-            asyncio.create_task(self._receive(), name="desk-receiver"),
+            asyncio.create_task(self._receive(feed), name="desk-receiver"),
             asyncio.create_task(self._stay_allowed(feed), name="desk-session"),
         ]
         try:
@@ -84,11 +86,16 @@ class LiveSession:
             async with asyncio.timeout(SEND_S):
                 await self._socket.send_json(message)
 
-    async def _receive(self) -> None:
+    async def _receive(self, feed: Feed) -> None:
         """What the page says is not listened to, but that it says something."""
         while True:
-            async with asyncio.timeout(SILENT_S):
-                await self._socket.receive_text()
+            try:
+                async with asyncio.timeout(ASK_S):
+                    await self._socket.receive_text()
+            except TimeoutError:
+                feed.push({"type": "ping"})
+                async with asyncio.timeout(SILENT_S - ASK_S):
+                    await self._socket.receive_text()
 
     async def _stay_allowed(self, feed: Feed) -> None:
         while True:
@@ -177,7 +184,7 @@ _GONE = (WebSocketDisconnect, TimeoutError, RuntimeError, OSError)
 
 async def _batches(
     events: AsyncIterator[tuple[int, CallEvent]],
-) -> AsyncIterator[list[tuple[int, CallEvent]]]:
+) -> AsyncGenerator[list[tuple[int, CallEvent]], None]:
     """Events as they come, those that are there already together."""
     queue: asyncio.Queue[tuple[int, CallEvent] | None] = asyncio.Queue(_BATCH)
 

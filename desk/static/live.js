@@ -35,7 +35,9 @@ export class Live extends EventTarget {
     });
     socket.addEventListener("message", ({ data }) => {
       const message = JSON.parse(data);
-      if (message.type === "bye") {
+      // A hidden page's clock is slowed down to a tick a minute; the server then asks.
+      if (message.type === "ping") socket.send('{"type": "here"}');
+      else if (message.type === "bye") {
         this.close();
         this.dispatchEvent(new CustomEvent("bye", { detail: message.reason }));
       } else this.dispatchEvent(new CustomEvent("message", { detail: message }));

@@ -39,7 +39,7 @@ from bot.handoff.packet import build_packet, packet_id
 from bot.handoff.token import HandoffTokens
 from bot.models import ExpectKind, Hypothesis, InputMode, Recognition, RingResult
 from bot.operator import load_operator
-from bot.ports import CallbackContext
+from bot.ports import Agents, CallbackContext
 from bot.record.case import earlier_call
 from bot.record.view import CallView
 from bot.settings import ROOT
@@ -79,6 +79,7 @@ class Call:
     number: str = "+33611223344"
     opening: Opening = field(default_factory=Opening)
     fails: list[str] = field(default_factory=list)
+    desk: Agents | None = None
 
     async def __aenter__(self) -> Call:
         loop = asyncio.get_running_loop()
@@ -88,7 +89,7 @@ class Call:
         started = CallStarted(0, 0, "c1", "case1", "phone", self.number, "2026-11-23T09:00:00Z")
         self.conversation = Conversation(
             started, OPERATOR, self.dialogue, self.journal, CallClock(PARIS, self.wall, loop.time), self.line,
-            control=self.line, tokens=TOKENS, opening=self.opening,
+            control=self.line, tokens=TOKENS, opening=self.opening, agents=self.desk,
         )  # fmt: skip
         self.line.on_said = self.conversation.said
         self.task = asyncio.create_task(self.conversation.run(), name="conversation")
