@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -19,12 +20,20 @@ _DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"
 _MINUTE_S = 60.0
 
 
+@dataclass(frozen=True)
+class Parts:
+    """A site's part of the calls, 0–1: ``agreed``, of all sites; ``now``, of those that are open."""
+
+    agreed: float
+    now: float
+
+
 def available(
-    site: SiteRules, skill: str, state: SiteState, closes: datetime, part: float, tally: Tally
+    site: SiteRules, skill: str, state: SiteState, closes: datetime, parts: Parts, tally: Tally
 ) -> str:
-    """Why a site is rung where it stands. ``part``: of the calls that are shared out now, 0–1."""
+    """Why a site is rung where it stands."""
     known = [_people(state), SKILLS[skill], f"ouvert jusqu'à {_clock(closes, site)}"]
-    known.append(_share(part, tally) if part > 0 else "en débordement seulement")
+    known.append(_share(parts, tally) if parts.agreed > 0 else "en débordement seulement")
     if not state.line_up and not state.idle:
         known.append("ligne en panne, essayée en dernier")
     return f"{site.name} : {', '.join(known)}"
@@ -80,8 +89,13 @@ def _people(state: SiteState) -> str:
     return "par la ligne du site"
 
 
-def _share(part: float, tally: Tally) -> str:
-    share = f"part convenue {part * 100:.0f} %"
+def _share(parts: Parts, tally: Tally) -> str:
+    agreed, now = round(parts.agreed * 100), round(parts.now * 100)
+    share = (
+        f"part convenue {agreed} %"
+        if now == agreed
+        else f"part convenue {agreed} % ({now} % des sites ouverts)"
+    )
     owed = round(tally.owed)
     if owed > 0:
         return f"{share}, {_count(owed, 'appel')} de retard"

@@ -39,6 +39,7 @@ def choose(case: RouteCase) -> Choice:
     skill, at = case.request.skill, case.request.at
     found = {site.id: opening_at(site, case.service, at) for site in case.sites}
     due = _due(case.sites, found)
+    shares = sum(site.share for site in case.sites)
     ranked: list[tuple[tuple[object, ...], RankedSite]] = []
     left_out: list[LeftOut] = []
     for place, site in enumerate(case.sites):
@@ -52,7 +53,8 @@ def choose(case: RouteCase) -> Choice:
         else:
             tally = case.ledger.tallies.get(site.id, Tally())
             part = due.get(site.id, 0.0)
-            reason = french.available(site, skill, state, now.closes, part, tally)
+            parts = french.Parts(site.share / shares if shares else 0.0, part)
+            reason = french.available(site, skill, state, now.closes, parts, tally)
             score = tally.owed + part + _quality(site, case)
             ranked.append((_key(site, state, place, score, case), RankedSite(site.id, site.name, reason)))
     order = tuple(one for _, one in sorted(ranked, key=lambda pair: pair[0]))

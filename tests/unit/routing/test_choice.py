@@ -73,6 +73,11 @@ def test_people_who_are_busy_are_full_unless_their_site_has_a_line() -> None:
     assert choose(case(sites=deskbound, states=one_free)).order == ("rennes",)
 
 
+def test_a_share_of_the_open_sites_is_told_beside_the_agreed_one() -> None:
+    told = reasons(case("billing", paris("2026-07-14 08:30")))
+    assert told["marrakech"].endswith("ouvert jusqu'à 19 h 00, part convenue 30 % (60 % des sites ouverts)")
+
+
 def test_a_dead_line_comes_last_but_people_at_the_desk_need_none() -> None:
     down = {"poitiers": SiteState(line_up=False)}
     assert choose(case(states=down)).order[-1] == "poitiers"
