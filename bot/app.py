@@ -150,7 +150,7 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         calls = Calls(
             operator=operator, dialogue=dialogue, journal=LedgerJournal(journal, ledger),
             transcriber=transcriber, voice=voice, max_calls=settings.max_calls, openings=Openings(record, callbacks),
-            tokens=tokens, router=SiteRouter(operator, ledger, floor, floor.signed_in),
+            tokens=tokens, router=SiteRouter(operator, ledger, idle=floor.idle, signed_in=floor.signed_in),
             agents=floor,
         )  # fmt: skip
         stack.push_async_callback(calls.stop)
