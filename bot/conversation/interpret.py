@@ -79,8 +79,13 @@ def is_doubtful(recognition: Recognition) -> bool:
     text = recognition.text
     if answer_of(text):
         return recognition.confidence < SURE_ANSWER
-    few = 0 < len(text.split()) <= FEW_WORDS and not any(char.isdigit() for char in text)
-    return few and recognition.confidence < SURE_WORDS and not asks_for_person(text)
+    if not text or asks_for_person(text) or any(char.isdigit() for char in text):
+        return False
+    if (
+        leads_with(text) and recognition.confidence < SURE_ANSWER
+    ):  # of any length: "oui" and something misheard
+        return True
+    return len(text.split()) <= FEW_WORDS and recognition.confidence < SURE_WORDS
 
 
 def keyed_date(digits: str) -> date | None:
