@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.errors import InputError
-from bot.operator import Operator, load_operator
+from bot.operator import Operator, Site, load_operator
 from bot.record.migrations import upgrade_async
 from bot.record.store import make_engine, transaction
 from bot.settings import Settings
@@ -109,7 +109,9 @@ def add_demo_agents(operator: Operator, settings: Settings) -> list[tuple[str, s
     made: list[tuple[str, str]] = []
 
     async def work(accounts: Accounts, store: DeskStore) -> None:
-        people = [(f"demo-{site.id}", site, (Role.AGENT, Role.SUPERVISOR)) for site in operator.sites]
+        people: list[tuple[str, Site, tuple[Role, ...]]] = [
+            (f"demo-{site.id}", site, (Role.AGENT, Role.SUPERVISOR)) for site in operator.sites
+        ]
         first = operator.sites[0]
         people.append((f"demo-niveau2-{first.id}", first, (Role.LEVEL2,)))
         for login, site, roles in people:

@@ -58,8 +58,9 @@ from bot.web.server import http_config
 from bot.web.text import text_router
 from desk.accounts import Accounts
 from desk.floor import AgentFloor
+from desk.oidc import OidcProvider, OidcSettings, oidc_router
 from desk.pages import add_pages
-from desk.router import DeskDeps, desk_router
+from desk.router import DeskDeps, desk_router, set_cookie
 from desk.store import ContactWriter, DeskStore
 from media.modelstore import find_whisper
 from media.stt.whisper import WhisperTranscriber
@@ -208,11 +209,14 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         app.include_router(text_router(calls, access))
         audit = AuditLog(engine)
         app.include_router(audit_router(audit, access))
+        accounts, provider = Accounts(desk_store), _oidc(settings)
         desk = DeskDeps(
-            operator, Accounts(desk_store), desk_store, floor, DeskCases(record), audit,
-            Level2Callbacks(record, callbacks) if line else None, headsets,
+            operator, accounts, desk_store, floor, DeskCases(record), audit,
+            Level2Callbacks(record, callbacks) if line else None, headsets, oidc=provider is not None,
         )  # fmt: skip
         app.include_router(desk_router(desk))
+        if provider:
+            app.include_router(oidc_router(provider, accounts, set_cookie))
         add_pages(app)
         if keys := settings.resolved_site_keys():
             app.include_router(redeem_router(Redeemer(tokens, record, audit), SiteAccess(keys)))
@@ -244,6 +248,14 @@ async def _recall(engine: AsyncEngine, ledger: CallLedger) -> None:
 async def _open_transcriber(settings: Settings) -> WhisperTranscriber:
     found = await asyncio.to_thread(find_whisper, settings.whisper_model)
     return await WhisperTranscriber.load(found.path, workers=settings.decoders, queue=settings.decode_queue)
+
+
+def _oidc(settings: Settings) -> OidcProvider | None:
+    """Where agents may sign in besides here."""
+    if not settings.oidc_issuer:
+        return None
+    secret = settings.oidc_client_secret.get_secret_value()
+    return OidcProvider(OidcSettings(settings.oidc_issuer, settings.oidc_client_id, secret))
 
 
 def _is_loopback(host: str) -> bool:

@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     site_keys: dict[str, SecretStr] = {}
     """Site id → key of that site's own system, which exchanges references for packets. Empty: nobody can."""
 
+    oidc_issuer: str = ""
+    """Agents sign in through this OpenID Connect provider too. Empty: with a password only."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+
     rasa_url: str = "http://127.0.0.1:5005"
     dialogue_timeout_s: float = 8.0
     """Longest wait for one dialogue turn."""

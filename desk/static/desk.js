@@ -6,7 +6,7 @@ import { Headset } from "./headset.js";
 import { Live } from "./live.js";
 import { Sound } from "./sound.js";
 import { NOTHING, after, caseId } from "./state.js";
-import { HEADSET, LOST, PROBLEM, moment } from "./texts.js";
+import { BYE, HEADSET, LOST, NO_HEADSET, PROBLEM, moment } from "./texts.js";
 import { show, showClock } from "./view.js";
 
 const LEVEL_MS = 80;
@@ -57,17 +57,20 @@ function enter(answer) {
   byId("desk").hidden = false;
   render({ ...NOTHING, presence: me.presence });
   live.open();
+  byId("ready").focus();
 }
 
 function leave(why = "") {
+  const signedIn = Boolean(me);
   live.close();
   headset.close();
   sound?.ring(false);
   me = null;
+  clearForms();
   render(NOTHING);
   byId("desk").hidden = true;
   byId("sign-in").hidden = false;
-  byId("sign-in-problem").textContent = why;
+  if (signedIn || why) byId("sign-in-problem").textContent = why;
   byId("sign-in-form").login.focus();
 }
 
@@ -78,21 +81,40 @@ function fill(select, options) {
 // --- the state
 
 function render(next) {
-  const rang = Boolean(state.offer);
+  const before = state;
+  const focused = document.activeElement;
   state = next;
-  show(state, { unmask });
+  if (caseId(before) && caseId(before) !== caseId(state)) clearForms();
+  show(state, { unmask, pauses: me?.pauses ?? [] });
   showClock(state);
   sound?.ring(Boolean(state.offer));
-  if (state.offer && !rang) byId("accept").focus();
+  if (state.offer && !before.offer) byId("accept").focus();
+  else if (me && focused !== document.body && !focused.checkVisibility()) byId("call-title").focus();
   if (!state.call && muted) mute(false);
 }
 
-live.addEventListener("message", ({ detail }) => render(after(state, detail)));
+/** What was being written about one caller is not left over for the next. */
+function clearForms() {
+  for (const id of ["note", "consult", "callback", "disposition"]) byId(id).reset();
+  byId("callback-state").textContent = "";
+  if (byId("unmask").open) byId("unmask").close();
+}
+
+live.addEventListener("message", ({ detail }) => {
+  render(after(state, detail));
+  // After a reload in the middle of a shift nobody presses "Disponible" again.
+  if (detail.type === "hello" && ["idle", "offered", "talking"].includes(detail.presence.state)) prepare();
+});
 live.addEventListener("up", () => (byId("link").textContent = ""));
-live.addEventListener("lost", () => (byId("link").textContent = LOST));
-live.addEventListener("bye", ({ detail }) => leave(detail === "expired" ? "Votre session a expiré." : ""));
+live.addEventListener("lost", () => {
+  byId("link").textContent = LOST;
+  get("me").catch((error) => error.status === 401 && me && leave(BYE.expired)); // else it would be tried for ever
+});
+live.addEventListener("bye", ({ detail }) => leave(BYE[detail]));
 headset.addEventListener("state", ({ detail }) => {
-  byId("link").textContent = detail === "up" || !me ? "" : HEADSET[detail];
+  byId("headset-state").textContent = detail === "up" || !me ? "" : HEADSET[detail];
+  byId("mute").hidden = detail === "elsewhere" || me?.agent.phone !== "headset";
+  byId("meters").hidden = byId("mute").hidden;
   if (detail === "up") sound.watch("me", headset.stream);
 });
 headset.addEventListener("voice", ({ detail }) => {
@@ -116,7 +138,7 @@ async function attempt(work) {
     return await work();
   } catch (error) {
     if (!(error instanceof DeskError)) throw error;
-    if (error.status === 401) leave("Votre session a expiré.");
+    if (error.status === 401) leave(BYE.expired);
     else byId("problem").textContent = error.message;
     return null;
   }
@@ -125,11 +147,19 @@ async function attempt(work) {
 const call = (verb, body) => attempt(() => post(`calls/${caseId(state)}/${verb}`, body));
 const answer = (verb) => state.offer && attempt(() => post(`offers/${state.offer.call_id}/${verb}`));
 
-async function ready() {
+/** What it takes to be rung: a chime, and a headset unless the agent has a telephone. What came of the headset. */
+async function prepare() {
   sound ??= new Sound();
-  await sound.resume();
-  if (me.agent.phone === "headset" && !headset.stream) await headset.open();
-  await attempt(() => post("status", { state: "idle" }));
+  sound.resume();
+  return me.agent.phone === "headset" ? headset.open() : "up";
+}
+
+async function ready() {
+  byId("problem").textContent = "";
+  const came = await prepare();
+  if (!me) return;
+  if (["up", "elsewhere"].includes(came)) await attempt(() => post("status", { state: "idle" }));
+  else byId("problem").textContent = NO_HEADSET[came] ?? NO_HEADSET.lost;
 }
 
 function mute(on) {
@@ -171,8 +201,7 @@ document.querySelectorAll("[data-back]").forEach((button) =>
   button.addEventListener("click", () => call("give-back", { then: button.dataset.back })),
 );
 byId("sign-out").addEventListener("click", async () => {
-  await attempt(() => remove("session"));
-  leave();
+  if (await attempt(() => remove("session"))) leave();
 });
 
 submitted("note", async (form) => {
@@ -200,11 +229,11 @@ function submitted(id, work) {
 }
 
 const KEYS = {
-  p: ready,
+  p: () => byId("ready").checkVisibility() && ready(),
   a: () => answer("accept"),
   r: () => answer("decline"),
   m: () => state.call && mute(!muted),
-  g: () => state.call && byId("hold").click(),
+  g: () => byId("hold").checkVisibility() && byId("hold").click(),
   n: () => byId("note").text.focus(),
 };
 document.addEventListener("keydown", (event) => {
@@ -213,5 +242,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   act();
 });
+
+for (const gesture of ["pointerdown", "keydown"]) document.addEventListener(gesture, () => sound?.resume());
 
 begin().catch((error) => (byId("sign-in-problem").textContent = error.message));

@@ -10,9 +10,17 @@ export class Live extends EventTarget {
   #here = 0;
   #retry = FIRST_RETRY_MS;
   #timer = 0;
-  #closed = false;
+  #closed = true;
+
+  constructor() {
+    super();
+    // A cable that is pulled out closes no socket for minutes; the browser knows of it at once.
+    addEventListener("offline", () => this.#socket && this.#lost(this.#socket));
+    addEventListener("online", () => !this.#closed && !this.#socket && this.#connect());
+  }
 
   open() {
+    this.close();
     this.#closed = false;
     this.#connect();
   }
@@ -21,19 +29,24 @@ export class Live extends EventTarget {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearInterval(this.#here);
-    this.#socket?.close();
+    const socket = this.#socket;
     this.#socket = null;
+    socket?.close();
   }
 
   #connect() {
+    clearTimeout(this.#timer);
     const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/desk/live`);
     this.#socket = socket;
     socket.addEventListener("open", () => {
+      if (socket !== this.#socket) return;
       this.#retry = FIRST_RETRY_MS;
+      clearInterval(this.#here);
       this.#here = setInterval(() => socket.send('{"type": "here"}'), HERE_MS);
       this.dispatchEvent(new Event("up"));
     });
     socket.addEventListener("message", ({ data }) => {
+      if (socket !== this.#socket) return;
       const message = JSON.parse(data);
       // A hidden page's clock is slowed down to a tick a minute; the server then asks.
       if (message.type === "ping") socket.send('{"type": "here"}');
@@ -46,8 +59,11 @@ export class Live extends EventTarget {
   }
 
   #lost(socket) {
-    clearInterval(this.#here);
     if (this.#closed || socket !== this.#socket) return;
+    this.#socket = null;
+    clearInterval(this.#here);
+    clearTimeout(this.#timer);
+    socket.close();
     this.dispatchEvent(new Event("lost"));
     this.#timer = setTimeout(() => this.#connect(), this.#retry);
     this.#retry = Math.min(2 * this.#retry, LONGEST_RETRY_MS);

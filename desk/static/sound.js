@@ -9,9 +9,9 @@ export class Sound {
   #analysers = new Map();
   #ringing = 0;
 
-  /** Needs a click before it, where the browser asks for one. */
+  /** Needs a click or a key before it, where the browser asks for one: it is silent until then. */
   resume() {
-    return this.#context.resume().catch(() => {});
+    this.#context.resume().catch(() => {});
   }
 
   ring(on) {
@@ -43,6 +43,7 @@ export class Sound {
   }
 
   #chime() {
+    if (this.#context.state !== "running") return; // they would all sound together once it runs
     RING.hertz.forEach((frequency, index) => {
       const at = this.#context.currentTime + index * RING.seconds;
       const gain = new GainNode(this.#context, { gain: 0 });

@@ -32,7 +32,9 @@ export function after(state, message) {
       return ofCase({ ...state, offer: message.offer, call: null, news: "", consult: "" }, state);
     case "offer_over":
       if (state.offer?.call_id !== message.call_id) return state;
-      return { ...state, offer: null, news: NEWS[message.result] ?? "" };
+      // The case of a call that one has accepted stays; `call` comes next.
+      if (message.result === "accepted") return { ...state, offer: null };
+      return tidy({ ...state, offer: null, news: NEWS[message.result] ?? "" });
     case "packet":
       return { ...state, packet: message.packet, packetOf: message.call_id };
     case "transcript":
@@ -62,6 +64,17 @@ function ofCase(state, before) {
 function tidy(state) {
   const over = !state.offer && (!state.call || (state.call.state === "over" && state.presence.state !== "wrap_up"));
   return over ? { ...state, call: null, packet: null, packetOf: "", lines: [], linesOf: "", consult: "" } : state;
+}
+
+/** The lines as they were heard: a reply that was cut short is told as far as it was played. */
+export function heard(lines) {
+  const told = [];
+  for (const line of lines) {
+    const last = told.findLastIndex(({ who }) => who === "bot");
+    if (line.played === null || line.played === undefined) told.push({ ...line, cut: false });
+    else if (last >= 0) told[last] = { ...told[last], text: line.played, cut: true };
+  }
+  return told;
 }
 
 function merged(state, message) {

@@ -8,7 +8,16 @@ export const PRESENCE = {
   wrap_up: "Fin de dossier",
   paused: "En pause",
 };
-export const PAUSED_BECAUSE = { arrival: "Prêt ? Passez disponible", missed: "Un appel est resté sans réponse" };
+export const PAUSED_BECAUSE = {
+  arrival: "Pas encore disponible",
+  missed: "En pause : appel sans réponse",
+  unreachable: "En pause : casque ou téléphone injoignable",
+};
+export const TITLE = {
+  out: "Vous n'êtes pas disponible",
+  idle: "En attente d'un appel",
+  paused: "Vous n'êtes pas disponible",
+};
 export const CALL = {
   connecting: "Mise en relation…",
   talking: "En ligne",
@@ -33,6 +42,15 @@ export const HEADSET = {
   refused: "Micro refusé : autorisez-le dans le navigateur",
   up: "Casque branché",
   lost: "Casque perdu, nouvelle tentative…",
+  elsewhere: "Casque ouvert dans un autre onglet",
+};
+export const NO_HEADSET = {
+  refused: "Sans micro, aucun appel ne peut vous parvenir. Autorisez-le dans le navigateur, puis réessayez.",
+  lost: "Le casque n'a pas pu être branché. Réessayez dans un instant.",
+};
+export const BYE = {
+  expired: "Votre session a expiré.",
+  disabled: "Ce compte a été désactivé.",
 };
 export const LOST = "Liaison perdue, nouvelle tentative…";
 export const PROBLEM = {

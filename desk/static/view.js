@@ -2,13 +2,13 @@
 
 import { byId, make } from "./dom.js";
 import { packetView } from "./packet.js";
-import { caseId } from "./state.js";
-import { CALL, CONSULT, PAUSED_BECAUSE, PRESENCE, SKILL, WHO, duration } from "./texts.js";
+import { caseId, heard } from "./state.js";
+import { CALL, CONSULT, PAUSED_BECAUSE, PRESENCE, SKILL, TITLE, WHO, duration } from "./texts.js";
 
 const RINGS = "● ";
 
 export function show(state, acts) {
-  showPresence(state.presence);
+  showPresence(state.presence, acts.pauses);
   showCall(state);
   showPacket(state, acts);
   showTranscript(state);
@@ -22,16 +22,22 @@ export function showClock(state, now = Date.now() / 1000) {
   byId("clock").textContent = until ? `encore ${duration(until - now)}` : since ? duration(now - since) : "";
 }
 
-function showPresence(presence) {
+function showPresence({ state, reason }, pauses) {
   const badge = byId("presence");
-  badge.dataset.state = presence.state;
-  badge.textContent = PAUSED_BECAUSE[presence.state === "paused" ? presence.reason : ""] ?? PRESENCE[presence.state];
-  byId("ready").hidden = !["out", "paused", "wrap_up"].includes(presence.state);
-  byId("pause").disabled = !["out", "idle", "paused", "wrap_up"].includes(presence.state);
+  badge.dataset.state = state;
+  badge.textContent = presenceText(state, reason, pauses);
+  byId("ready").hidden = !["out", "paused", "wrap_up"].includes(state);
+  byId("pause").disabled = state === "offered";
+}
+
+function presenceText(state, reason, pauses) {
+  const label = pauses.find(({ id }) => id === reason)?.label;
+  if (state === "paused") return PAUSED_BECAUSE[reason] ?? (label ? `En pause : ${label}` : PRESENCE.paused);
+  return state === "talking" && reason ? `${PRESENCE.talking}, pause ensuite` : PRESENCE[state];
 }
 
 function showCall({ offer, call, consult, news, presence }) {
-  byId("call-title").textContent = offer ? "Ça sonne" : call ? CALL[call.state] : "En attente d'un appel";
+  byId("call-title").textContent = offer ? "Ça sonne" : call ? CALL[call.state] : (TITLE[presence.state] ?? PRESENCE[presence.state]);
   byId("offer").hidden = !offer;
   if (offer) {
     const from = offer.from ? `De la part de ${offer.from}. ` : "";
@@ -44,8 +50,11 @@ function showCall({ offer, call, consult, news, presence }) {
   byId("hold").setAttribute("aria-pressed", String(call?.state === "held"));
   byId("notes").replaceChildren(...(call?.notes ?? []).map((note) => make("li", {}, note.text)));
   byId("consult-state").textContent = CONSULT[consult] ?? "";
-  if (news) byId("problem").textContent = news;
+  if (news !== newsShown) byId("problem").textContent = news;
+  newsShown = news;
 }
+
+let newsShown = "";
 
 let packetShown = null;
 
@@ -67,9 +76,10 @@ function showTranscript({ lines }) {
   const list = byId("transcript");
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   list.replaceChildren(
-    ...lines.map((line) =>
-      make("li", { class: line.who, "data-seq": String(line.seq) },
-        make("span", { class: "who" }, WHO[line.who] ?? line.who), " ", make("span", {}, line.played ?? line.text)),
+    ...heard(lines).map((line) =>
+      make("li", { class: line.who },
+        make("span", { class: "speaker" }, WHO[line.who] ?? line.who), " ",
+        make("span", { class: "text" }, line.cut ? `${line.text}…` : line.text)),
     ),
   );
   if (atEnd) list.scrollTop = list.scrollHeight;
