@@ -492,7 +492,9 @@ class Conversation:
         now = self.clock.wall()
         case, choice = self._router.choose(step.skill, self.call_id, now)
         self.note(site_chosen(self.clock.now_ms(), self.turn, case, choice))
-        if (due := choice.callback_at) and (self._seeker is None or not choice.full):
+        if choice.callback_at and not self.started.caller_number:
+            await self._offer_callback()  # which says that it cannot be
+        elif (due := choice.callback_at) and (self._seeker is None or not choice.full):
             self.note(CallbackPromised(self.clock.now_ms(), self.turn, step.reason, due.isoformat()))
             when = spoken_time(due, now.date())
             await self._say_phrase(self.operator.phrases.handoff_closed.format(when=when))

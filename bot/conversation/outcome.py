@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.events import ActionDone, AgentJoined, CallbackPromised, CallEvent, Fault, HandoffRequested
+from bot.events import (
+    ActionDone,
+    AgentJoined,
+    CallbackPromised,
+    CallEvent,
+    Fault,
+    HandoffRequested,
+    SiteChosen,
+)
 
 
 def outcome_of(
@@ -14,13 +22,15 @@ def outcome_of(
 
     ``hung_up_as``: what the dialogue said when it ended the call, empty when the caller hung up. A caller who
     leaves after something was done for them got what they came for; one who leaves before it gave up. ``sought``: this
-    call's line brings the people asked for, so that asking for one is not yet a handoff. ``waiting``: the caller hung
-    up on hold.
+    call's line brings the people asked for, so that asking for one is not yet a handoff; nor is it where no site could
+    take the call. ``waiting``: the caller hung up on hold.
     """
     seen = list(events)
     if any(isinstance(e, CallbackPromised) for e in seen):
         return "callback"
-    if any(isinstance(e, AgentJoined if sought else HandoffRequested) for e in seen):
+    chosen = [e for e in seen if isinstance(e, SiteChosen)]
+    nobody = bool(chosen) and not chosen[-1].order
+    if any(isinstance(e, AgentJoined if sought or nobody else HandoffRequested) for e in seen):
         return "handoff"
     if waiting:
         return "abandoned"

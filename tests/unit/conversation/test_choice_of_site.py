@@ -123,3 +123,16 @@ async def test_a_site_that_has_closed_by_the_time_its_turn_comes_is_not_rung() -
         assert chosen.order[:2] == ("poitiers", "marrakech")
         assert [event.site for event in call.journal.of(SiteRung)] == ["poitiers"]
         assert call.said[-1] == SAY.callback_offer
+
+
+@scripted
+async def test_nobody_is_promised_a_call_who_left_no_number() -> None:
+    christmas = datetime(2026, 12, 24, 20, 30, tzinfo=PARIS)
+    async with Call(NOBODY, wall=christmas, number="") as call:
+        await call.asks_for_a_person()
+        assert call.said[-1] == SAY.callback_impossible
+        assert not call.journal.of(CallbackPromised)
+        assert not call.conversation.ended
+        await call.says("Non merci c'est tout")
+        await call.over()
+        assert call.outcome == "resolved"
