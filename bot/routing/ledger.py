@@ -34,12 +34,16 @@ _CALLS = 2000
 
 @dataclass
 class _Sought:
-    """A call on its way to somebody. ``charged``: the site chosen first has been charged for it."""
+    """A call on its way to somebody.
+
+    ``charged``: the site chosen first has been charged for it. ``rung``: ringing some site has come to an end.
+    """
 
     skill: str
     order: tuple[str, ...]
     due: Mapping[str, float]
     charged: bool = True
+    rung: bool = False
 
 
 @dataclass
@@ -70,9 +74,7 @@ class CallLedger:
             case AgentJoined():
                 self._joined(call_id, event, at)
             case CallEnded():
-                sought = self._calls.pop(call_id, None)
-                if sought and event.outcome == "abandoned":
-                    self._waited(sought.skill, at, None)
+                self._ended(call_id, event, at)
 
     def lately(self, skill: str) -> Ledger:
         """As it stands now."""
@@ -114,6 +116,7 @@ class CallLedger:
         sought = self._calls.get(call_id)
         if sought is None:
             return
+        sought.rung = True
         if event.site == sought.order[0]:
             if failed and sought.charged:
                 sought.charged = False
@@ -129,6 +132,17 @@ class CallLedger:
         answered[event.site] = answered.get(event.site, 0) + 1
         if sought := self._calls.pop(call_id, None):
             self._waited(sought.skill, at, event.waited_ms / 1000)
+
+    def _ended(self, call_id: str, event: CallEnded, at: datetime) -> None:
+        sought = self._calls.pop(call_id, None)
+        if sought is None:
+            return
+        if event.outcome == "abandoned":
+            self._waited(sought.skill, at, None)
+        elif (
+            not sought.rung and sought.charged
+        ):  # a call without legs, or cut: one that resumes it chooses again
+            self._count(sought.order[0], sought.due, at, -1)
 
     # --- figures
 

@@ -91,6 +91,14 @@ def test_a_caller_who_gave_up_on_hold_counts_as_a_wait_without_end() -> None:
     assert told(chosen(), CallEnded(9, 1, "callback", "bot")).lately("billing").waits == ()
 
 
+def test_a_call_that_never_rang_does_not_count() -> None:
+    """One at a text door, or one that a failure cut: the call that resumes it chooses again."""
+    ledger = told(chosen("a", "b"), CallEnded(9, 1, "failed", "bot"))
+    assert figures(ledger) == {"a": (0, 0, 0.0), "b": (0, 0, 0.0)}
+    ledger = told(chosen("a", "b"), CallEnded(9, 1, "abandoned", "caller"))
+    assert figures(ledger)["a"] == (1, 0, -0.5), "the caller left while it rang"
+
+
 def test_old_waits_and_old_calls_are_forgotten() -> None:
     clock = Clock()
     ledger = told(chosen("a"), AgentJoined(0, 1, "a", 1000), clock=clock)
