@@ -121,6 +121,12 @@ class CallControl(Protocol):
     ``CallerGoneError``. Every method has a time limit of its own and raises ``LineError`` when the line does not obey.
     """
 
+    def reaches(self, address: str) -> bool:
+        """Whether such an address (see :class:`bot.models.SiteLine`) can be rung from this call at all: a caller in the
+        browser cannot be put through to a telephone.
+        """
+        ...
+
     async def hold(self) -> None:
         """The caller hears music; the bot is aside. No effect when on hold already.
 

@@ -40,10 +40,12 @@ class FakeLine:
     """One call: implements :class:`bot.ports.CallControl` and the voice that speaks in it.
 
     ``agents``: by site. ``fails``: orders that raise LineError, by name, each as often as it is named.
+    ``telephones``: False for a caller in the browser.
     """
 
     agents: dict[str, Agent] = field(default_factory=dict)
     fails: list[str] = field(default_factory=list)
+    telephones: bool = True
     bot: str = "caller"
     caller: str = "bot"  # bot | hold | agent | gone
     agent: str = ""  # the site whose agent's leg is up
@@ -78,6 +80,9 @@ class FakeLine:
         return " ".join(word for _, word in self.heard_by[who])
 
     # --- CallControl
+
+    def reaches(self, address: str) -> bool:
+        return self.telephones or address.startswith("headset:")
 
     async def hold(self) -> None:
         await self._order("hold")

@@ -200,6 +200,8 @@ class Transfer:
         """Whether an agent of this site is with the caller now."""
         if self._desk and self._desk.agents.idle(site.id, self._desk.skill):
             return await self._connected(site.id, self._offer(site, self._desk))
+        if not self._control.reaches(site.sip):
+            return False  # nothing is tried, so nothing is kept against the site's line
         return await self._connected(site.id, self._ring(SiteLine(site.id, site.sip)))
 
     async def _connected(self, site: str, ringing: Coroutine[Any, Any, RingResult]) -> bool:
@@ -248,6 +250,9 @@ class Transfer:
 
     async def _ring_agent(self, answer: OfferAnswer) -> RingResult:
         self._agent = answer.agent
+        if not self._control.reaches(answer.address):
+            log.warning("agent has no headset for a caller in the browser", site=answer.site)
+            return RingResult.DECLINED
         return await self._ring(SiteLine(answer.site, answer.address))
 
     async def _ring(self, line: SiteLine) -> RingResult:

@@ -72,6 +72,8 @@ class LineCall:
     state: CallState
     request: CallRequest
     carry_out: Callable[[Order], Awaitable[None]]
+    telephones: bool = True
+    """Whether SIP addresses can be rung; headsets can in any case."""
     made: set[str] = field(default_factory=set)
     """Legs that the line has certainly heard of: its lists show them for as long as they live."""
     _todo: asyncio.Queue[_Batch] = field(default_factory=lambda: asyncio.Queue(_MAX_BATCHES))
@@ -152,6 +154,10 @@ class LineCall:
         return batch
 
     # --- for the bot: see bot.ports.CallControl
+
+    def reaches(self, address: str) -> bool:
+        """Whether it can be rung from here."""
+        return self.telephones or address.startswith(HEADSET_PREFIX)
 
     async def hold(self) -> None:
         """Music for the caller."""

@@ -3,9 +3,9 @@
     CallControl ──▶ LineCall (state machine) ── orders ──▶ rooms ──▶ who hears whom ──▶ the board
 
 So a transfer, a hold, a hang-up in the middle behave for a caller in the browser as they do on the telephone. An agent
-is reached at their headset only (``headset:<agent id>``): a site's SIP line cannot be rung from here, which ``ring``
-answers with ``RingResult.FAILED``, and the transfer goes on to the next. There is no rescue either: it is the bot that
-carries the sound, and a page whose bot is gone has lost its call.
+is reached at their headset only (``headset:<agent id>``): a site's SIP line cannot be rung from here (``reaches``), and
+``ring`` answers with ``RingResult.FAILED``. There is no rescue either: it is the bot that carries the sound, and a page
+whose bot is gone has lost its call.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class BrowserLegs:
         self._board = board
         self._headsets = headsets
         self._agent_leg = ""
-        self._call = LineCall(state, CallRequest(Channel.BROWSER, call_id=call_id), self._carry_out)
+        self._call = LineCall(
+            state, CallRequest(Channel.BROWSER, call_id=call_id), self._carry_out, telephones=False
+        )
         self._call.made |= {state.caller_id, state.bot_id}
         self._task: asyncio.Task[None] | None = None
 

@@ -56,10 +56,11 @@ def play(
     hang_up_s: float | None = None,
     cancel_s: float | None = None,
     fails: Sequence[str] = (),
+    telephones: bool = True,
 ) -> Played:
     async def script() -> Played:
         loop = asyncio.get_running_loop()
-        played = Played(FakeLine(agents, list(fails)))
+        played = Played(FakeLine(agents, list(fails), telephones))
         transfer = Transfer(
             played.line,
             played.line,
@@ -148,6 +149,14 @@ def test_when_nobody_takes_it_the_caller_is_back_with_the_bot() -> None:
 def test_without_a_site_there_is_nothing_to_ring() -> None:
     played = play({}, sites=())
     assert played.end is TransferEnd.NOBODY
+    assert played.line.caller == "bot"
+
+
+def test_a_caller_in_the_browser_is_not_put_through_to_telephones_and_no_site_is_blamed() -> None:
+    played = play({"poitiers": ACCEPTS}, telephones=False)
+    assert played.end is TransferEnd.NOBODY
+    assert played.results() == []
+    assert not [order for order in played.line.orders if order.startswith("ring")]
     assert played.line.caller == "bot"
 
 

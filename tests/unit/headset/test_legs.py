@@ -145,6 +145,7 @@ async def test_who_cannot_be_reached(one: Scene) -> None:
     await control.hold()
     for address in ("headset:nobody", "headset:", "sip:rennes@example.org", "trunk"):
         assert await control.ring(SiteLine("x", address), token="", ring_s=20) is RingResult.FAILED
+        assert control.reaches(address) == address.startswith("headset:")
     one.agent.alive = False
     assert await control.ring(HEADSET, token="", ring_s=20) is RingResult.FAILED
     with pytest.raises(AgentGoneError):
