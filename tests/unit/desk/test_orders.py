@@ -25,6 +25,8 @@ STEPS = st.one_of(
     ),
     st.tuples(st.sampled_from(("accept", "decline")), st.sampled_from(PEOPLE), st.sampled_from(CALLS)),
     st.tuples(st.sampled_from(("offer", "joined", "left", "gone", "cancel")), st.sampled_from(CALLS)),
+    st.tuples(st.sampled_from(("take", "begin", "finish", "connect", "ready")), st.sampled_from(PEOPLE)),
+    st.tuples(st.just("offer"), st.sampled_from(CALLS)),
     st.tuples(st.just("wait"), st.sampled_from((0.0, 0.0, 3.0, 9.0, 61.0))),
 )
 
@@ -74,6 +76,17 @@ class World:
     async def accept(self, who: str, call: str) -> None:
         self.floor.accept(who, call)
         self.accepted[call] += 1
+
+    async def take(self, who: str) -> None:
+        """Accept what rings here, if anything does."""
+        if call := self.floor.presence(who).call_id:
+            await self.accept(who, call)
+
+    async def begin(self, who: str) -> None:
+        self.floor.joined(self.floor.presence(who).call_id, FakeTalk())
+
+    async def finish(self, who: str) -> None:
+        self.floor.left(self.floor.presence(who).call_id)
 
     async def decline(self, who: str, call: str) -> None:
         self.floor.decline(who, call)
