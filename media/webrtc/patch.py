@@ -35,7 +35,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class Patch:
-    """What each of the three hears. One source each: the machine never puts three together."""
+    """What each of the three hears. One source each: the machine never puts three together.
+
+    The bot listens to the caller or to nobody: an agent decides at the desk, not by speaking to the bot.
+    """
 
     caller_hears: Source = Source.BOT
     agent_hears: Source = Source.NOBODY
@@ -81,17 +84,13 @@ class Rooms:
         together = caller is not None and agent == caller
         briefed = bot is not None and agent == bot and not together
         if caller in self.music:
-            return Patch(
-                Source.MUSIC,
-                Source.BOT if briefed else Source.NOBODY,
-                Source.AGENT if briefed else Source.NOBODY,
-            )
+            return Patch(Source.MUSIC, Source.BOT if briefed else Source.NOBODY, Source.NOBODY)
         if with_caller:
             return Patch(Source.BOT, Source.NOBODY, Source.CALLER)
         return Patch(
             Source.AGENT if together else Source.NOBODY,
             Source.CALLER if together else Source.BOT if briefed else Source.NOBODY,
-            Source.AGENT if briefed else Source.NOBODY,
+            Source.NOBODY,
         )
 
     def _room(self, legs: set[str]) -> str | None:
