@@ -90,6 +90,11 @@ class MediaOutput(FastAPIWebsocketOutputTransport):
         self._playout.take(event, self._now())
         self._tell()
 
+    def lost(self) -> None:
+        """The socket is gone. What waits will not be heard, and Asterisk tells no more how far it has come."""
+        self._playout.flush()
+        self._tell()
+
     async def start(self, frame: StartFrame) -> None:
         """See pipecat."""
         await super().start(frame)
@@ -101,7 +106,7 @@ class MediaOutput(FastAPIWebsocketOutputTransport):
         await BaseOutputTransport.stop(self, frame)
         try:
             async with asyncio.timeout(_LAST_WORD_WITHIN_S):
-                while not self._playout.drained:
+                while self._client.is_connected and not self._playout.drained:
                     await self._wait(None)
         except TimeoutError:
             log.warning("last word not heard out")
@@ -218,3 +223,8 @@ class MediaTransport(FastAPIWebsocketTransport):
     def output(self) -> MediaOutput:
         """See pipecat."""
         return self._output
+
+    async def _on_client_disconnected(self, websocket: WebSocket) -> None:
+        """See pipecat. Before anybody is told: an end that is under way must not wait for the last word."""
+        self._output.lost()
+        await super()._on_client_disconnected(websocket)

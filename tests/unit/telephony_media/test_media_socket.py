@@ -190,3 +190,21 @@ async def test_the_caller_hangs_up() -> None:
         socket.go()
         await asyncio.sleep(0.1)
         assert len(call.hung_up) == 1
+
+
+@pytest.mark.parametrize("said_s", [0.5, 1.9, 2.15])
+def test_a_hang_up_while_the_call_ends_is_not_waited_out(said_s: float) -> None:
+    """The line ends the bot's leg at its last word, or the caller leaves in the goodbye: no mark comes any more."""
+
+    async def ends() -> None:
+        socket = AsteriskSocket()
+        async with call_to(socket) as call:
+            await call.say(*range(1, 101))
+            await asyncio.sleep(said_s)
+            await call.worker.queue_frame(EndFrame())
+            await asyncio.sleep(0.02)
+            socket.go()
+            assert call.media
+            await asyncio.wait_for(call.media, 0.5)
+
+    run_virtual(ends())
