@@ -77,7 +77,7 @@ class LiveSession:
             for result in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(result, Exception) and not isinstance(result, _GONE):
                     log.error("desk socket failed", exc_info=result)
-            with contextlib.suppress(RuntimeError, OSError):  # the page may be gone
+            with contextlib.suppress(*_GONE):  # the page may be gone
                 await self._socket.close(1000)
 
     async def _send(self, feed: Feed) -> None:

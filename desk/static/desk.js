@@ -47,6 +47,7 @@ function enter(answer) {
   me = answer;
   byId("me-name").textContent = me.agent.name;
   byId("me-site").textContent = me.agent.site_name;
+  showHeadset("off");
   fill(byId("pause"), me.pauses);
   byId("dispositions").replaceChildren(
     ...me.dispositions.map(({ id, label }) =>
@@ -112,11 +113,16 @@ live.addEventListener("lost", () => {
 });
 live.addEventListener("bye", ({ detail }) => leave(BYE[detail]));
 headset.addEventListener("state", ({ detail }) => {
-  byId("headset-state").textContent = detail === "up" || !me ? "" : HEADSET[detail];
-  byId("mute").hidden = detail === "elsewhere" || me?.agent.phone !== "headset";
-  byId("meters").hidden = byId("mute").hidden;
+  showHeadset(detail);
   if (detail === "up") sound.watch("me", headset.stream);
 });
+
+function showHeadset(how) {
+  const mine = me?.agent.phone === "headset";
+  byId("headset-state").textContent = mine && how !== "up" ? HEADSET[how] : "";
+  byId("mute").hidden = byId("meters").hidden = !mine || how === "elsewhere";
+}
+
 headset.addEventListener("voice", ({ detail }) => {
   byId("voice").srcObject = detail;
   byId("voice").play().catch(() => {});

@@ -13,10 +13,15 @@ export function packetView(packet, unmask) {
     list("Offres", packet.offers, (offer) => [
       make("strong", {}, offer.offer), ` ${offer.terms} — `, make("em", {}, ANSWER[offer.answer] ?? offer.answer),
     ]),
-    list("Demandes", packet.intents, (intent) => [intent.label, make("small", {}, ` ${Math.round(100 * intent.confidence)} %`)]),
+    list("Demandes", packet.intents?.filter(hasLabel), (intent) => [intent.label, make("small", {}, ` ${Math.round(100 * intent.confidence)} %`)]),
     list("Sites appelés", packet.routing, (rung) => [`${rung.site} : `, rung.result_label ?? rung.result]),
     packet.callback ? make("p", { class: "note" }, callback(packet.callback)) : null,
   ].filter(Boolean);
+}
+
+/** An intent without a French label is a word of the dialogue ("yes", "inform_number"), nothing that was asked for. */
+function hasLabel({ intent, label }) {
+  return label !== intent;
 }
 
 function facts(packet) {

@@ -60,9 +60,10 @@ function ofCase(state, before) {
   return { ...state, ...kept, ...lines };
 }
 
-/** Once the case is closed nothing of it stays on the screen. */
+/** Once the case is closed nothing of it stays on the screen. A call that is over is told before the wrap-up begins. */
 function tidy(state) {
-  const over = !state.offer && (!state.call || (state.call.state === "over" && state.presence.state !== "wrap_up"));
+  const closed = !["talking", "wrap_up"].includes(state.presence.state);
+  const over = !state.offer && (!state.call || (state.call.state === "over" && closed));
   return over ? { ...state, call: null, packet: null, packetOf: "", lines: [], linesOf: "", consult: "" } : state;
 }
 

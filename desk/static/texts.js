@@ -69,3 +69,8 @@ export function duration(seconds) {
 export function moment(iso) {
   return new Date(iso).toLocaleString("fr-FR", { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
 }
+
+/** Seconds since 1970 as an hour of the day. */
+export function hour(seconds) {
+  return new Date(1000 * seconds).toLocaleTimeString("fr-FR", { hour: "2-digit", minute: "2-digit" });
+}

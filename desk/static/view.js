@@ -3,7 +3,7 @@
 import { byId, make } from "./dom.js";
 import { packetView } from "./packet.js";
 import { caseId, heard } from "./state.js";
-import { CALL, CONSULT, PAUSED_BECAUSE, PRESENCE, SKILL, TITLE, WHO, duration } from "./texts.js";
+import { CALL, CONSULT, PAUSED_BECAUSE, PRESENCE, SKILL, TITLE, WHO, duration, hour } from "./texts.js";
 
 const RINGS = "● ";
 
@@ -48,7 +48,7 @@ function showCall({ offer, call, consult, news, presence }) {
   byId("note").hidden = !call;
   byId("disposition").hidden = presence.state !== "wrap_up";
   byId("hold").setAttribute("aria-pressed", String(call?.state === "held"));
-  byId("notes").replaceChildren(...(call?.notes ?? []).map((note) => make("li", {}, note.text)));
+  byId("notes").replaceChildren(...(call?.notes ?? []).map((note) => make("li", {}, make("time", {}, hour(note.at)), note.text)));
   byId("consult-state").textContent = CONSULT[consult] ?? "";
   if (news !== newsShown) byId("problem").textContent = news;
   newsShown = news;
