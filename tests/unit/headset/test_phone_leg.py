@@ -115,18 +115,17 @@ def door(headset: FakeHeadset) -> TestClient:
 
 def test_sound_goes_both_ways_until_asterisk_ends_the_leg() -> None:
     headset = FakeHeadset()
-    with door(headset) as client:
-        with client.websocket_connect("/media?token=one") as socket:
-            socket.send_json(START)
-            socket.send_bytes(PACKET)
-            socket.send_json({"event": "MEDIA_XOFF"})
-            socket.send_bytes(PACKET)
-            client.portal.call(_until, lambda: len(headset.played) == 2)  # type: ignore[union-attr]
-            client.portal.call(headset.speak, PACKET)  # type: ignore[union-attr]
-            assert "FLUSH" in socket.receive_text()
-            assert socket.receive_bytes() == PACKET
-            socket.close()
-            client.portal.call(_until, lambda: headset.hear is None)  # type: ignore[union-attr]
+    with door(headset) as client, client.websocket_connect("/media?token=one") as socket:
+        socket.send_json(START)
+        socket.send_bytes(PACKET)
+        socket.send_json({"event": "MEDIA_XOFF"})
+        socket.send_bytes(PACKET)
+        client.portal.call(_until, lambda: len(headset.played) == 2)  # type: ignore[union-attr]
+        client.portal.call(headset.speak, PACKET)  # type: ignore[union-attr]
+        assert "FLUSH" in socket.receive_text()
+        assert socket.receive_bytes() == PACKET
+        socket.close()
+        client.portal.call(_until, lambda: headset.hear is None)  # type: ignore[union-attr]
     assert headset.played == [PACKET, PACKET]
 
 
