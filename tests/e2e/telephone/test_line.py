@@ -23,8 +23,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bot.errors import AgentGoneError, CallerGoneError
+from bot.handoff.talk import AgentTalk
 from bot.models import CallRequest, RingResult, SiteLine
-from bot.ports import CallControl, ClaimedCall
+from bot.ports import CallControl, ClaimedCall, GiveBack
 from media.audio import to_bytes
 from media.telephony.ari import AriClient, AriSettings
 from media.telephony.caller import user_to_user, user_to_user_header
@@ -284,6 +285,35 @@ async def test_a_whole_transfer_who_hears_whom(
     await bot.control.take_back()
     assert await heard(caller) == {"bot": True}
     assert bot.keys == "5", "the agent's keys are not the caller's"
+    await bot.control.hang_up()
+    await caller.until(State.OVER, WITHIN_S)
+
+
+async def test_an_agent_puts_the_caller_on_hold_and_gives_them_back(
+    asterisk: Alone, bot_process: Process, caller: SipPhone, agent: SipAgent
+) -> None:
+    await caller.connect(asterisk.sip)
+    bot = await bot_process.bot()
+    await bot.control.hold()
+    assert await bot.control.ring(site(agent), token="", ring_s=10) is RingResult.ANSWERED
+    talk = AgentTalk(bot.control)
+    await bot.control.join()
+    assert (await heard(caller), await heard(agent)) == ({"agent": True}, {"caller": True})
+    left = asyncio.create_task(bot.control.agent_left())
+    await talk.hold()
+    assert (await heard(caller), await heard(agent)) == ({"music": True}, {})
+    assert not left.done(), "an agent who waits has not left"
+    await talk.unhold()
+    assert (await heard(caller), await heard(agent)) == ({"agent": True}, {"caller": True})
+    assert judge.tone_s(agent.sound().heard, MUSIC_HZ) == 0, "an agent never hears the hold music"
+    await talk.give_back(GiveBack.CONTINUE)
+    await asyncio.wait_for(left, WITHIN_S)
+    await agent.until(State.OVER, WITHIN_S)
+    assert await bot.control.ring(site(agent), token="", ring_s=10) is RingResult.ANSWERED, "a colleague"
+    await bot.control.join()
+    assert (await heard(caller), await heard(agent)) == ({"agent": True}, {"caller": True})
+    await bot.control.take_back()
+    assert await heard(caller) == {"bot": True}
     await bot.control.hang_up()
     await caller.until(State.OVER, WITHIN_S)
 
