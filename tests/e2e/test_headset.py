@@ -22,7 +22,7 @@ from tests.pipes import Ear, listening_worker, tone
 
 BOT_HZ = 1100.0
 AWA = SiteLine("antananarivo", "headset:awa")
-SETTINGS = HeadsetSettings(silent_after=1.0, lost_after=4.0, left_after=1.0)
+SETTINGS = HeadsetSettings(silent_after=1.5, lost_after=5.0, left_after=1.0)
 
 
 @pytest.fixture(autouse=True)
