@@ -215,6 +215,15 @@ class CallbackRules(_Section):
     limits: CallbackLimits
 
 
+_FILLED_IN = {
+    "digits_read_back": "{number}",
+    "handoff_whisper": "{case}",
+    "handoff_wait_known": "{wait}",
+    "callback_promised": "{when}",
+    "handoff_closed": "{when}",
+}
+
+
 class Phrases(_Section):
     """What the bot says by itself. ``{brand}`` is filled in; ``{number}`` in ``digits_read_back``, ``{case}`` in
     ``handoff_whisper`` (said to the agent), ``{wait}`` in ``handoff_wait_known``, ``{when}`` in ``callback_promised``
@@ -255,6 +264,17 @@ class Phrases(_Section):
     line_fallback: str
     line_sorry: str
     line_later: str
+
+    @model_validator(mode="after")
+    def _nothing_else_in_braces(self) -> Phrases:
+        # Found when the file is read: in a call it would be found while the caller is on hold.
+        for name, text in self.model_dump().items():
+            places = dict.fromkeys(("{brand}", _FILLED_IN.get(name, "{brand}")))
+            for place in places:
+                text = text.replace(place, "")
+            if "{" in text or "}" in text:
+                raise ValueError(f"{name}: nothing but {' and '.join(places)} is filled in")
+        return self
 
     def fixed(self) -> tuple[str, ...]:
         """The phrases that the bot always says as they stand: worth having ready before the first call."""

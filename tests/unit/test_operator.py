@@ -55,12 +55,31 @@ def test_the_shipped_operator_is_valid_and_branded() -> None:
         ("sites.0.quality", 4.2, "less than or equal"),
         ("sites.0.hours.0.close", "07:00", "open must be before close"),
         ("routing.quality_weight", 21, "less than or equal"),
+        ("sites.0.sip", "accueil@127.0.0.1", "match pattern"),
+        ("sites.0.sip", "sip:two words@127.0.0.1", "match pattern"),
+        ("telephony.number", "0180880000", "match pattern"),
+        ("telephony.fallback", "+33 1 80 88 00 99", "match pattern"),
+        ("telephony.ring_s", 0, "greater than"),
+        ("telephony.accept_s", 61, "less than or equal"),
+        ("telephony.news_s", 2, "greater than or equal"),
+        ("telephony.voicemail", True, "Extra inputs"),
         ("phrases.welcome", None, "valid string"),
+        ("phrases.handoff_closed", "Un conseiller vous rappelle {wen}.", "handoff_closed: nothing but"),
+        ("phrases.handoff_whisper", "Appel {brand}. {case", "{brand} and {case} is filled in"),
+        ("phrases.line_sorry", "Nous vous rappelons {when}.", "line_sorry: nothing but {brand} is"),
         ("callbacks.ring_hours.close", "07:00", "open must be before close"),
         ("callbacks.prefixes", ["06"], "match pattern"),
         ("callbacks.prefixes", [], "at least 1"),
         ("callbacks.retries", [{"after_min": 0}], "greater than or equal"),
+        ("callbacks.retries", [{"after_min": 10}] * 11, "at most 10"),
+        ("callbacks.line_retry_s", 0, "greater than"),
+        ("callbacks.ring_s", 121, "less than or equal"),
+        ("callbacks.late_after_min", 0, "greater than or equal"),
+        ("callbacks.give_up_after_h", 400, "less than or equal"),
+        ("callbacks.concurrent", 0, "greater than or equal"),
         ("callbacks.limits.per_hour", 0, "greater than or equal"),
+        ("callbacks.limits.per_number_day", 0, "greater than or equal"),
+        ("callbacks.limits.per_address_hour", -1, "greater than or equal"),
     ],
 )
 def test_a_wrong_value_names_file_key_and_reason(
@@ -80,9 +99,10 @@ def test_a_wrong_value_names_file_key_and_reason(
     assert reason in message
 
 
-def test_a_missing_section_is_named(tmp_path: Path, data: dict) -> None:
-    del data["policy"]
-    with pytest.raises(ConfigurationError, match="policy: Field required"):
+@pytest.mark.parametrize("section", ["policy", "telephony", "callbacks"])
+def test_a_missing_section_is_named(tmp_path: Path, data: dict, section: str) -> None:
+    del data[section]
+    with pytest.raises(ConfigurationError, match=f"{section}: Field required"):
         load_operator(written(tmp_path, data))
 
 
