@@ -188,14 +188,13 @@ class AgentFloor:
 
     def left(self, call_id: str) -> None:
         """See :class:`bot.ports.Agents`."""
+        self._end_offer(call_id, "withdrawn")  # a colleague is being rung for a talk that is over
         if call := self._call_of(call_id):
             self._over(call, unreachable=call.contact.joined_at is None)
 
     def gone(self, call_id: str) -> None:
         """See :class:`bot.ports.Agents`."""
-        if open_ := self._offers.get(call_id):
-            self._withdraw(open_, "caller_gone")
-            self._answer(open_, OfferAnswer(OfferResult.NO_ANSWER))
+        self._end_offer(call_id, "caller_gone")
         if call := self._call_of(call_id):
             self._over(call)
 
@@ -337,6 +336,7 @@ class AgentFloor:
         seat.feeds.clear()
         _cancel(seat.away)
         if call:
+            self._end_offer(call.offer.call_id, "withdrawn")
             has_it = self._talking.get(call.offer.call_id) == agent_id
             self._close(call)
             if call.talk and has_it:
@@ -533,6 +533,11 @@ class AgentFloor:
                 self._step(seat, Withdraw(open_.offer.call_id))
                 self._push(seat, {"type": "offer_over", "call_id": open_.offer.call_id, "result": result})
 
+    def _end_offer(self, call_id: str, result: str) -> None:
+        if open_ := self._offers.get(call_id):
+            self._withdraw(open_, result)
+            self._answer(open_, OfferAnswer(OfferResult.NO_ANSWER))
+
     @staticmethod
     def _answer(open_: _Open, answer: OfferAnswer) -> None:
         if not open_.answer.done():
@@ -584,6 +589,8 @@ class AgentFloor:
         self._over(call)
 
     def _own(self, call_id: str, work: Any) -> None:
+        if earlier := self._consults.get(call_id):
+            earlier.cancel()
         task = asyncio.create_task(work, name=f"desk:{call_id}")
         self._consults[call_id] = task
         task.add_done_callback(lambda done: self._owned_over(call_id, done))

@@ -511,3 +511,28 @@ def test_nobody_of_level_2_leaves_the_two_together() -> None:
         await call.task
 
     play(script)
+
+
+@pytest.mark.parametrize("how", ["leaves", "signs out", "caller hangs up"])
+def test_a_talk_that_ends_takes_the_call_off_the_colleagues_screen(how: str) -> None:
+    async def script(on: Floor) -> None:
+        on.sign_in("awa")
+        on.sign_in("zoe", site="rennes", roles=(Role.LEVEL2,), skills=())
+        call = transferring(on)
+        await call.talking()
+        on.floor.consult("awa", "call-1", "rennes", "litige")
+        await asyncio.sleep(1)
+        assert on.state("zoe") is State.OFFERED
+        match how:
+            case "leaves":
+                await call.line.drop_agent()
+            case "signs out":
+                on.floor.sign_out("awa")
+            case _:
+                call.line.caller_hangs_up()
+        await asyncio.gather(call.task, return_exceptions=True)
+        await asyncio.sleep(0.1)
+        assert on.state("zoe") is State.IDLE
+        assert len(on.over("zoe")) == 1
+
+    play(script)
