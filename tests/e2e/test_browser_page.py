@@ -79,7 +79,7 @@ class SmallCalls:
         return len(self.calls) < self.room
 
     async def start(
-        self, request: CallRequest, transport: Any, *, controls: AsyncIterator[CallerControl]
+        self, request: CallRequest, transport: Any, *, controls: AsyncIterator[CallerControl], control: object
     ) -> str:
         call_id = str(uuid.uuid4())
         worker, ear = listening_worker(transport)
