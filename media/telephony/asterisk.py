@@ -48,6 +48,15 @@ class MediaStart:
     variables: dict[str, str]
 
 
+class KeyFrame(InputDTMFFrame):
+    """A key of the caller's. It tells its name only: pipecat traces every frame, and keys may be a date of birth."""
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    __repr__ = __str__
+
+
 class AsteriskSerializer(FrameSerializer):
     """Asterisk's messages as frames. Malformed ones are dropped and logged; the call goes on.
 
@@ -83,7 +92,7 @@ class AsteriskSerializer(FrameSerializer):
         match event.get("event"):
             case "DTMF_END":
                 try:
-                    return InputDTMFFrame(KeypadEntry(event.get("digit")))
+                    return KeyFrame(KeypadEntry(event.get("digit")))
                 except ValueError as err:
                     raise InputError("unknown key") from err
             case str(name) if name in _VOICE_EVENTS:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from loguru import logger
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
@@ -179,6 +180,22 @@ async def test_keys_and_nonsense_from_the_socket() -> None:
         await call.say(1, 2, 3)
         await asyncio.sleep(0.5)
         assert numbers(socket.heard) == [1, 2, 3]
+
+
+@virtual
+async def test_keys_are_in_no_log_at_any_level() -> None:
+    socket, traced = AsteriskSocket(), []
+    sink = logger.add(lambda message: traced.append(str(message.record["message"])), level=0)
+    try:
+        async with call_to(socket) as call:
+            socket.text('{"event": "DTMF_END", "digit": "*", "duration_ms": 120}')
+            await asyncio.sleep(0.2)
+            (key,) = [frame for _, frame in call.before.seen if isinstance(frame, InputDTMFFrame)]
+    finally:
+        logger.remove(sink)
+    assert key.button.value == "*"
+    assert [line for line in traced if key.name in line], "pipecat traces frames: else this proves nothing"
+    assert not [line for line in traced if "*" in line or "STAR" in line]
 
 
 @virtual
