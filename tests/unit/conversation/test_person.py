@@ -443,6 +443,15 @@ def test_a_caller_is_never_lost(results: list[Agent], hang_up_s: float | None, f
     run_virtual(test())
 
 
+@scripted
+async def test_what_came_with_the_call_reaches_the_dialogue_with_every_turn() -> None:
+    async with Call(opening=Opening(user_to_user="a partner's reference")) as call:
+        await call.says("non merci c'est tout")
+        await call.over()
+        assert len(call.dialogue.metadata) >= 2
+        assert {turn["user_to_user"] for turn in call.dialogue.metadata} == {"a partner's reference"}
+
+
 # --- calls that were cut
 
 
