@@ -108,3 +108,19 @@ def test_the_logs_of_libraries_pass_through_the_redactor(caplog: pytest.LogCaptu
     for trace in ("7630006", "0611223344", "4970"):
         assert trace not in caplog.text
     assert "[IBAN masqué]" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        """< TEXT '{"event":"DTMF_END","channel_id":"bot-0c1c","digit":"7"}' [88 bytes]""",
+        """< TEXT '{"type": "ChannelDtmfReceived", "digit": "7"}'""",
+        r"""> "{\"digit\": \"7\"}\"""",
+        "{'digit': '7'}",
+    ],
+)
+def test_a_key_on_the_wire_is_in_no_log(message: str) -> None:
+    record = logging.LogRecord("uvicorn.error", logging.DEBUG, "", 0, message, None, None)
+    assert RedactingFilter().filter(record)
+    assert "digit" in record.getMessage()
+    assert "7" not in record.getMessage()
