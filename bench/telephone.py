@@ -40,10 +40,9 @@ async def flush(line: TelephoneLine) -> tuple[float, float]:
         heard = call.heard(cut - _BEFORE_S, cut + 0.8)
         spoke = call.heard(began)
         first = judge.first_sound_s(spoke.sent) or 0.0
-        silent = judge.first_silence_s(heard.heard, lasting_s=0.24)
-        if silent is None:
+        end = float(heard.times[0]) + judge.last_sound_s(heard.heard)
+        if end < cut:  # it was between two sentences: there was nothing to cut
             return float("nan"), float("nan")
-        end = float(heard.times[0]) + silent
         return end - cut, end - (float(spoke.times[0]) + first)
 
 

@@ -65,16 +65,6 @@ def last_sound_s(samples: Pcm) -> float:
     return float((loud[-1] + 1) * _COARSE / RATE) if len(loud) else 0.0
 
 
-def first_silence_s(samples: Pcm, *, lasting_s: float) -> float | None:
-    """Seconds from the start to the first silence that lasts so long, to 20 ms; None when there is none."""
-    wanted, run = round(lasting_s * RATE / _COARSE), 0
-    for place, level in enumerate(_levels(samples, _COARSE)):
-        run = run + 1 if level < QUIET_DBFS else 0
-        if run >= wanted:
-            return float((place + 1 - run) * _COARSE / RATE)
-    return None
-
-
 def first_sound_s(samples: Pcm) -> float | None:
     """Seconds from the start to the first sound, to 20 ms; None when there is none."""
     loud = np.flatnonzero(_levels(samples, _COARSE) >= QUIET_DBFS)

@@ -80,7 +80,7 @@ def write_operator(path: Path, doors: Doors) -> Path:
         "ring_hours": {"days": every_day, "open": "00:00", "close": "23:59"}, "ring_s": 6, "public_holidays": True,
     }  # fmt: skip
     operator["phrases"] |= {
-        "welcome": "Bonjour, {brand}. Je suis un assistant automatique.",
+        "welcome": "Bonjour, je suis un assistant automatique qui répond pour {brand}.",
         "handoff_wait": "Je vous passe un conseiller.",
         "callback_offer": "Voulez-vous que nous vous rappelions ?",
     }
