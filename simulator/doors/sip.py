@@ -55,9 +55,7 @@ class SipDoor:
     async def __aenter__(self) -> SipDoor:
         await self._phone.__aenter__()
         try:
-            await self._phone.connect(
-                self._uri, {"User-to-User": self._said}, self._ring_s
-            )
+            await self._phone.connect(self._uri, {"User-to-User": self._said}, self._ring_s)
         except BaseException:
             await self._phone.__aexit__(None, None, None)
             raise
