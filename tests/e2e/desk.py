@@ -86,7 +86,8 @@ class TestCases:
                 told += 1
                 yield told, event
             async with self._news:
-                await self._news.wait_for(lambda: len(events) > told)
+                while len(events) == told:
+                    await self._news.wait()
 
 
 @dataclass
