@@ -216,6 +216,7 @@ async def test_a_call_from_its_ring_to_its_disposition(tmp_path: Path) -> None:
         await page.keyboard.press("Alt+g")
         await expect(title(page)).to_have_text("En ligne")
 
+        await picture(page, "desk-talking")
         await page.get_by_role("button", name="Afficher").click()
         dialog = page.get_by_role("dialog", name="Afficher en clair")
         await dialog.get_by_label("Motif").fill("rappel demandé")
@@ -223,7 +224,6 @@ async def test_a_call_from_its_ring_to_its_disposition(tmp_path: Path) -> None:
         await expect(page.locator("#packet")).to_contain_text(NUMBER)
         assert site.audit.lines[-1][3:] == ("caller.number", "rappel demandé")
 
-        await picture(page, "desk-talking")
         await page.get_by_role("button", name="pour payer").click()
         await until(lambda: site.talk.orders == ["hold", "unhold", "give back pay"])
         site.floor.left("call-1")
