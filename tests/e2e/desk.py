@@ -7,8 +7,9 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -132,14 +133,23 @@ class DeskSite:
         return answer
 
 
+@cache
+def empty_database() -> bytes:
+    """A migrated SQLite file with nothing in it; made once, for migrations take most of a test's time."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        upgrade(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
 @asynccontextmanager
 async def desk_site(
     folder: Path, headsets: Headsets | None = None, wrap_up_s: float = 60.0
 ) -> AsyncIterator[DeskSite]:
     """Serve a desk with nobody at it, its database in ``folder``."""
-    url = f"sqlite:///{folder / 'desk.db'}"
-    await asyncio.to_thread(upgrade, url)
-    engine = make_engine(url)
+    database = folder / "desk.db"
+    database.write_bytes(await asyncio.to_thread(empty_database))
+    engine = make_engine(f"sqlite:///{database}")
     store = DeskStore(partial(transaction, engine, 5.0))
     accounts = Accounts(store, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     contacts = ContactWriter(store)
