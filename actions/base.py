@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import traceback
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -70,6 +71,8 @@ ALWAYS_HEARD = frozenset(
 """Intents that no form takes for an answer."""
 
 SURE_ANSWER = 0.8  # below this confidence, words that may be a yes or a no are asked about, not guessed
+_BEGINS_YES = r"(?:(?:ah|euh|ben|bah|mais) )*(?:oui|ouais)\b"
+_BEGINS_NO = r"(?:(?:ah|euh|ben|bah|mais) )*(?:non|nan)\b"
 UNSURE = 0.5  # below this confidence, words that name a told option count more than the intent
 
 
@@ -316,10 +319,13 @@ def anything_else(turn: Turn) -> None:
 def _doubtful(turn: Turn) -> bool:
     """Whether a yes or no was asked and the words are not surely one.
 
-    A plain "oui" never gets here in doubt: the bot sends it as ``/affirm``, certain.
+    A plain "oui" never gets here in doubt: the bot sends it as ``/affirm``, certain. Words that begin with what they
+    are taken for are in no doubt either: "non, c'est parfait" to "voulez-vous changer ?".
     """
     asked = turn.expected.get("kind") == "yes_no"
-    return asked and turn.intent in YES | NO and turn.confidence < SURE_ANSWER
+    if not asked or turn.intent not in YES | NO or turn.confidence >= SURE_ANSWER:
+        return False
+    return not re.match(_BEGINS_YES if turn.intent in YES else _BEGINS_NO, turn.text.lower())
 
 
 def missed(turn: Turn, sentence: str = "utter_not_understood") -> bool:

@@ -307,6 +307,11 @@ def test_a_sure_answer_after_a_doubt_goes_on(rig: Rig) -> None:
     assert not call.say("/deny").handoff, "one doubt a question, not two in a call"
 
 
+def test_words_that_begin_with_what_they_mean_are_in_no_doubt(rig: Rig) -> None:
+    call, _ = identified(rig, FREE, "je veux résilier mon contrat")
+    assert "oui ou non" not in call.say("non c'est parfait").said
+
+
 def test_not_understood_twice_anywhere(rig: Rig) -> None:
     call = rig.call()
     assert call.say("/nlu_fallback").expect["name"] == "main_menu"

@@ -78,8 +78,12 @@ def test_what_is_neither_but_was_heard_well_is_for_the_dialogue(text: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["Oui.", "Non.", "D'accord.", "Bon.", "Lorsque.", "Toujours t'arriens.", "Allez."]
-)
+    "text",
+    [
+        "Oui.", "Non.", "D'accord.", "Bon.", "Lorsque.", "Toujours t'arriens.", "Allez.",
+        "Oui, c'est un autre instrumentement.", "Non, ce n'est rien qui parle encore.",
+    ],
+)  # fmt: skip
 def test_a_short_answer_heard_badly_is_asked_about(text: str) -> None:
     assert read(asked(), text, BADLY) == Doubtful()
 
@@ -91,6 +95,7 @@ def test_a_person_is_never_asked_for_in_vain(text: str) -> None:
 
 def test_a_whole_sentence_is_for_the_dialogue_however_it_was_heard() -> None:
     assert isinstance(read(asked(), "Je voudrais plutôt garder mon abonnement", BADLY), Message)
+    assert isinstance(read(asked(), "Non, je n'ai toujours pas d'image.", 0.5), Message)
 
 
 def test_the_same_answer_again_is_taken_although_it_was_heard_badly_again() -> None:
