@@ -156,6 +156,7 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         )  # fmt: skip
         stack.push_async_callback(calls.stop)
         if line:
+            line.room = calls.capacity_left
             dialer = CallbackDialer(callback_store, callback_policy, line, room=calls.capacity_left)
             stack.push_async_callback(dialer.stop)
             promises.on_promise = callbacks.on_new = dialer.wake

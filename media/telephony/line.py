@@ -88,6 +88,8 @@ class AsteriskLine:
         self._tokens: dict[str, tuple[LineCall, Headset | None, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self.room: Callable[[], bool] = lambda: True
+        """Whether the bot can take one more call; a caller who comes when it cannot waits with music."""
 
     @property
     def up(self) -> bool:
@@ -174,12 +176,17 @@ class AsteriskLine:
             log.warning("leg of no call of ours", leg=leg)
             self._spawn(self._end(leg), f"end:{leg}")
         elif self._stopping:
-            self._spawn(self._let_go(leg), f"rescue:{leg}")
+            self._spawn(self._let_go(leg, self._settings.rescue_context), f"rescue:{leg}")
         else:
-            self._receive(channel, resumes=_RESCUE in args)
+            resumes = _uuid(channel.variables.get(CALL_VARIABLE, "")) if _RESCUE in args else ""
+            # Who comes back to a case has room: the call that was cut is still counted, and makes way for them.
+            if not resumes and not self.room():
+                self._spawn(self._let_go(leg, self._settings.busy_context), f"busy:{leg}")
+            else:
+                self._receive(channel, resumes)
 
-    def _receive(self, channel: Channel, *, resumes: bool) -> None:
-        """A caller: new, or one that a failure cut off and that comes from the rescue."""
+    def _receive(self, channel: Channel, resumes: str) -> None:
+        """A caller: new, or one whose call ``resumes`` a failure cut off, and who comes from the rescue."""
         said = user_to_user(channel.variables.get(UUI_VARIABLE, ""))
         rehearsed = read_rehearsal(said) if self._settings.rehearsal else None
         chosen = rehearsed.call_id if rehearsed and not resumes else ""
@@ -193,7 +200,7 @@ class AsteriskLine:
             call_id,
             rehearsed.now if rehearsed else None,
             user_to_user=said,
-            resumes=_uuid(channel.variables.get(CALL_VARIABLE, "")) if resumes else "",
+            resumes=resumes,
         )
         log.info("call in", call_id=call_id, resumes=request.resumes, withheld=not number)
         call = self._open(CallState(call_id, channel.id), request)
@@ -295,9 +302,9 @@ class AsteriskLine:
         except LineError as err:
             log.warning("leg not ended", why=str(err))
 
-    async def _let_go(self, leg: str) -> None:
+    async def _let_go(self, leg: str, context: str) -> None:
         try:
-            await self._ari.continue_in_dialplan(leg, self._settings.rescue_context)
+            await self._ari.continue_in_dialplan(leg, context)
         except LineError as err:
             log.warning("caller not let go", why=str(err))
 

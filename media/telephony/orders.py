@@ -95,7 +95,8 @@ class LineSettings:
     """``number``: ours, E.164, shown to whoever we ring. ``trunk_host``: the carrier, host or host:port.
 
     ``app``: our Stasis application. ``connection``: the ``websocket_client`` that leads to the bot's media door.
-    ``rescue_context``: where in the dialplan callers without a bot go. ``music``: class of the hold music.
+    ``rescue_context``: where in the dialplan callers without a bot go; ``busy_context``: those who come while every
+    line of the bot is taken. ``music``: class of the hold music.
     ``rehearsal``: a simulated caller may choose the call's id and what time it is.
     """
 
@@ -104,6 +105,7 @@ class LineSettings:
     app: str = "decroche"
     connection: str = "bot"
     rescue_context: str = RESCUE_CONTEXT
+    busy_context: str = "decroche-busy"
     music: str = "decroche"
     rehearsal: bool = False
 

@@ -46,6 +46,7 @@ class FakeAsterisk:
     kinds: set[str] = field(default_factory=set)
     music: set[str] = field(default_factory=set)
     rescued: list[str] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
     absorbed: set[str] = field(default_factory=set)
     up: bool = False
 
@@ -198,12 +199,12 @@ class FakeAsterisk:
 
     async def continue_in_dialplan(self, channel_id: str, context: str) -> None:
         await self._order("continue", channel_id, needs=channel_id)
-        assert context == "decroche-rescue"
+        assert context in ("decroche-rescue", "decroche-busy")
         self.held.discard(channel_id)
         for members in self.bridges.values():
             if channel_id in members:
                 members.remove(channel_id)
-        self.rescued.append(channel_id)
+        (self.busy if context == "decroche-busy" else self.rescued).append(channel_id)
         self.tell(StasisEnd(self.channels[channel_id]))
 
     async def create_bridge(self, bridge_id: str, *, name: str = "", kind: str = "") -> None:

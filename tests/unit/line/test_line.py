@@ -76,6 +76,27 @@ async def test_a_new_caller_resumes_nothing_whatever_the_variable_says(desk: Des
 
 
 @on_a_line
+async def test_who_comes_while_every_line_is_taken_waits_with_music_and_keeps_no_call(desk: Desk) -> None:
+    desk.line.room = lambda: False
+    desk.asterisk.call_in("caller-1")
+    await settle()
+    assert desk.asterisk.busy == ["caller-1"]
+    assert "DECROCHE_CALL" not in desk.asterisk.channels["caller-1"].variables
+    assert desk.line.calls == 0
+    desk.line.room = lambda: True
+    request, _ = await desk.call_in(args="rescue")
+    assert request.resumes == ""
+
+
+@on_a_line
+async def test_who_comes_back_to_a_case_is_not_sent_away_for_lack_of_lines(desk: Desk) -> None:
+    desk.line.room = lambda: False
+    old = str(uuid.uuid4())
+    request, _ = await desk.call_in(args="rescue", DECROCHE_CALL=old)
+    assert request.resumes == old
+
+
+@on_a_line
 async def test_a_token_opens_one_call_once(desk: Desk) -> None:
     desk.asterisk.call_in("caller-1")
     desk.asterisk.call_in("caller-2")
