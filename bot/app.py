@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -64,6 +65,8 @@ from desk.router import DeskDeps, desk_router, set_cookie
 from desk.store import ContactWriter, DeskStore
 from media.modelstore import find_whisper
 from media.stt.whisper import WhisperTranscriber
+from media.telephony.line import AsteriskLine
+from media.tts.cache import CachedVoice
 from media.tts.factory import VoiceSettings, open_voice
 from media.webrtc.door import WebRtcSettings, accept
 from media.webrtc.headset import Headsets, HeadsetSettings
@@ -98,32 +101,9 @@ async def _serve(settings: Settings, operator: Operator) -> None:
 async def application(settings: Settings, operator: Operator) -> AsyncIterator[FastAPI]:
     """The whole bot, started; stopped again on exit, calls first."""
     async with AsyncExitStack() as stack:
-        transcriber = await _open_transcriber(settings)
-        stack.push_async_callback(transcriber.close)
-        voice = await asyncio.to_thread(
-            open_voice,
-            VoiceSettings(
-                name=settings.piper_voice,
-                path=settings.voice_model,
-                cache_bytes=settings.phrase_cache_mb << 20,
-            ),
-        )
-        stack.push_async_callback(voice.close)
-        phrases = (spoken for text in operator.phrases.fixed() for _, spoken in spoken_sentences(text))
-        await voice.prewarm(phrases, SAMPLE_RATE)
-
-        url = settings.resolved_database_url()
-        await asyncio.to_thread(upgrade, url)
-        engine = make_engine(url)
-        store = CallStore(engine)
-        stack.push_async_callback(store.close)
-        promises = PromiseSink(store)
-        journal = CallJournal(promises, Spool(settings.var / "spool"))
-        await journal.start()
-        stack.push_async_callback(journal.stop)
-        await journal.replayed()
-        await close_cut_calls(store)
-        record = RecordReader(journal, store)
+        transcriber = await _open_transcriber(stack, settings)
+        voice = await _open_voice(stack, settings, operator)
+        record = await _open_record(stack, settings)
         dialogue = RasaDialogue(settings.rasa_url, turn_timeout_s=settings.dialogue_timeout_s)
         stack.push_async_callback(dialogue.close)
         ice = IceServers(
@@ -135,107 +115,224 @@ async def application(settings: Settings, operator: Operator) -> AsyncIterator[F
         if line:
             # Stopped after the calls: it sees them end, and sends their callers to where a sentence waits for them.
             stack.push_async_callback(line.stop)
-        callback_store, callback_policy = CallbackStore(engine), CallbackPolicy.of(operator)
+        callback_store, callback_policy = CallbackStore(record.engine), CallbackPolicy.of(operator)
         callbacks = CallbackService(callback_store, callback_policy, line=line is not None)
-
-        desk_store = DeskStore(partial(transaction, engine, _DESK_TIMEOUT_S))
-        contacts = ContactWriter(desk_store)
-        contacts.start()
-        stack.push_async_callback(contacts.stop)
-        floor = AgentFloor(contacts)
-        stack.push_async_callback(floor.stop)
-
+        desk_store = DeskStore(partial(transaction, record.engine, _DESK_TIMEOUT_S))
+        floor = _open_floor(stack, desk_store)
         ledger = CallLedger()
-        await _recall(engine, ledger)
+        await _recall(record.engine, ledger)
         tokens = HandoffTokens(settings.resolved_handoff_key())
         calls = Calls(
-            operator=operator, dialogue=dialogue, journal=LedgerJournal(journal, ledger),
-            transcriber=transcriber, voice=voice, max_calls=settings.max_calls, openings=Openings(record, callbacks),
-            tokens=tokens, router=SiteRouter(operator, ledger, idle=floor.idle, signed_in=floor.signed_in),
-            agents=floor,
+            operator=operator, dialogue=dialogue, journal=LedgerJournal(record.journal, ledger),
+            transcriber=transcriber, voice=voice, max_calls=settings.max_calls,
+            openings=Openings(record.reader, callbacks), tokens=tokens, agents=floor,
+            router=SiteRouter(operator, ledger, idle=floor.idle, signed_in=floor.signed_in),
         )  # fmt: skip
         stack.push_async_callback(calls.stop)
-        if line:
-            line.room = calls.capacity_left
-            dialer = CallbackDialer(callback_store, callback_policy, line, room=calls.capacity_left)
-            stack.push_async_callback(dialer.stop)
-            promises.on_promise = callbacks.on_new = dialer.wake
-            callbacks.on_cancelled = dialer.abort
-            missed = MissedCallWatch(line, callbacks)
-            stack.push_async_callback(missed.stop)
-        offer_loopback_candidates(_is_loopback(settings.host))
-        browser = BrowserCalls(
-            calls,
-            _LiveEvents(journal),
-            partial(
-                accept,
-                settings=WebRtcSettings(
-                    ice_servers=ice.fresh, sample_rate=SAMPLE_RATE, headsets=headsets.get
-                ),
-            ),
-            rehearsal=settings.rehearsal,
-        )
+        browser = _browser_calls(settings, calls, record, ice, headsets)
         stack.push_async_callback(browser.close)
-
         lag = LoopLag()
         lag.start()
         stack.push_async_callback(lag.stop)
 
-        async def parts() -> dict[str, PartState]:
-            telephone = {"telephone": PartState(ok=line.up, detail=f"{line.calls} calls")} if line else {}
-            return {
-                **telephone,
-                "dialogue": PartState(ok=await dialogue.ready()),
-                "record": PartState(ok=journal.state.whole, detail=f"{journal.state.lost} lost"),
-                "loop": PartState(ok=lag.worst_ms < _LATE_MS, detail=f"{lag.worst_ms} ms late at worst"),
-                "lines": PartState(ok=calls.capacity_left(), detail=f"{calls.running} calls"),
-                "voice": PartState(ok=True, detail=voice.name),
-            }
-
-        access = Access({"operator": settings.resolved_api_token()})
-        app = FastAPI(title="Décroche", version="1", docs_url=None, redoc_url=None)
-        app.add_middleware(SecurityHeaders)
-        install_problems(app)
-        app.include_router(api_router(ApiDeps(record, access, parts)))
-        page = PageConfig(operator.brand.name, lambda: [server.to_json() for server in ice.fresh()])
-        app.include_router(browser_router(browser, page))
-        app.include_router(
-            phone_router(
-                calls,
-                settings.media_token.get_secret_value(),
-                rehearsal=settings.rehearsal,
-                claim=line.claim if line else no_line,
-            )
-        )
-        app.include_router(text_router(calls, access))
-        audit = AuditLog(engine)
-        app.include_router(audit_router(audit, access))
-        accounts, provider = Accounts(desk_store), _oidc(settings)
-        desk = DeskDeps(
-            operator, accounts, desk_store, floor, DeskCases(record), audit,
-            Level2Callbacks(record, callbacks) if line else None, headsets, oidc=provider is not None,
+        bot = _Bot(
+            settings, operator, record, dialogue, voice, calls, browser, line, callbacks, desk_store, floor,
+            headsets, tokens, ice, lag,
         )  # fmt: skip
-        app.include_router(desk_router(desk))
-        if provider:
-            app.include_router(oidc_router(provider, accounts, set_cookie))
-        add_pages(app)
-        if keys := settings.resolved_site_keys():
-            app.include_router(redeem_router(Redeemer(tokens, record, audit), SiteAccess(keys)))
-        app.include_router(callbacks_router(callbacks, access))
-        app.include_router(
-            callback_page_router(
-                callbacks,
-                PageTexts(operator.brand.name, operator.telephony.number),
-                FormGuard(settings.resolved_handoff_key()),
-                AddressLimit(operator.callbacks.limits.per_address_hour),
-            )
-        )
+        app = _web(bot)
         if line:
-            await line.start()
-            dialer.start()
-            missed.start()
+            await _serve_line(stack, line, bot, callback_store, callback_policy)
         log.info("ready", brand=operator.brand.name, voice=voice.name, port=settings.port)
         yield app
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The call record: its database, what writes it and what reads it."""
+
+    engine: AsyncEngine
+    promises: PromiseSink
+    journal: CallJournal
+    reader: RecordReader
+
+
+@dataclass(frozen=True)
+class _Bot:
+    """The parts that the doors are built over."""
+
+    settings: Settings
+    operator: Operator
+    record: _Record
+    dialogue: RasaDialogue
+    voice: CachedVoice
+    calls: Calls
+    browser: BrowserCalls
+    line: AsteriskLine | None
+    callbacks: CallbackService
+    desk_store: DeskStore
+    floor: AgentFloor
+    headsets: Headsets
+    tokens: HandoffTokens
+    ice: IceServers
+    lag: LoopLag
+
+    async def parts(self) -> dict[str, PartState]:
+        """What ``/readyz`` tells."""
+        line, journal, late_ms = self.line, self.record.journal.state, self.lag.worst_ms
+        telephone = {"telephone": PartState(ok=line.up, detail=f"{line.calls} calls")} if line else {}
+        return {
+            **telephone,
+            "dialogue": PartState(ok=await self.dialogue.ready()),
+            "record": PartState(ok=journal.whole, detail=f"{journal.lost} lost"),
+            "loop": PartState(ok=late_ms < _LATE_MS, detail=f"{late_ms} ms late at worst"),
+            "lines": PartState(ok=self.calls.capacity_left(), detail=f"{self.calls.running} calls"),
+            "voice": PartState(ok=True, detail=self.voice.name),
+        }
+
+
+# --- the doors
+
+
+def _web(bot: _Bot) -> FastAPI:
+    app = FastAPI(title="Décroche", version="1", docs_url=None, redoc_url=None)
+    app.add_middleware(SecurityHeaders)
+    install_problems(app)
+    access = Access({"operator": bot.settings.resolved_api_token()})
+    audit = AuditLog(bot.record.engine)
+    _add_callers(app, bot, access)
+    _add_operator(app, bot, access, audit)
+    _add_desk(app, bot, audit)
+    return app
+
+
+def _add_callers(app: FastAPI, bot: _Bot, access: Access) -> None:
+    """Browser, telephone, typed turns, and the page to be called back."""
+    page = PageConfig(bot.operator.brand.name, lambda: [server.to_json() for server in bot.ice.fresh()])
+    app.include_router(browser_router(bot.browser, page))
+    app.include_router(
+        phone_router(
+            bot.calls,
+            bot.settings.media_token.get_secret_value(),
+            rehearsal=bot.settings.rehearsal,
+            claim=bot.line.claim if bot.line else no_line,
+        )
+    )
+    app.include_router(text_router(bot.calls, access))
+    app.include_router(
+        callback_page_router(
+            bot.callbacks,
+            PageTexts(bot.operator.brand.name, bot.operator.telephony.number),
+            FormGuard(bot.settings.resolved_handoff_key()),
+            AddressLimit(bot.operator.callbacks.limits.per_address_hour),
+        )
+    )
+
+
+def _add_operator(app: FastAPI, bot: _Bot, access: Access, audit: AuditLog) -> None:
+    """The operator's systems and the partners'."""
+    app.include_router(api_router(ApiDeps(bot.record.reader, access, bot.parts)))
+    app.include_router(callbacks_router(bot.callbacks, access))
+    app.include_router(audit_router(audit, access))
+    if keys := bot.settings.resolved_site_keys():
+        redeemer = Redeemer(bot.tokens, bot.record.reader, audit)
+        app.include_router(redeem_router(redeemer, SiteAccess(keys)))
+
+
+def _add_desk(app: FastAPI, bot: _Bot, audit: AuditLog) -> None:
+    """The agents' page and its server."""
+    accounts, provider = Accounts(bot.desk_store), _oidc(bot.settings)
+    level2 = Level2Callbacks(bot.record.reader, bot.callbacks) if bot.line else None
+    cases = DeskCases(bot.record.reader)
+    deps = DeskDeps(
+        bot.operator, accounts, bot.desk_store, bot.floor, cases, audit, level2, bot.headsets,
+        oidc=provider is not None,
+    )  # fmt: skip
+    app.include_router(desk_router(deps))
+    if provider:
+        app.include_router(oidc_router(provider, accounts, set_cookie))
+    add_pages(app)
+
+
+# --- opening the parts
+
+
+async def _open_transcriber(stack: AsyncExitStack, settings: Settings) -> WhisperTranscriber:
+    found = await asyncio.to_thread(find_whisper, settings.whisper_model)
+    transcriber = await WhisperTranscriber.load(
+        found.path, workers=settings.decoders, queue=settings.decode_queue
+    )
+    stack.push_async_callback(transcriber.close)
+    return transcriber
+
+
+async def _open_voice(stack: AsyncExitStack, settings: Settings, operator: Operator) -> CachedVoice:
+    """The voice, with the operator's own phrases spoken ahead."""
+    voice = await asyncio.to_thread(
+        open_voice,
+        VoiceSettings(
+            name=settings.piper_voice,
+            path=settings.voice_model,
+            cache_bytes=settings.phrase_cache_mb << 20,
+        ),
+    )
+    stack.push_async_callback(voice.close)
+    phrases = (spoken for text in operator.phrases.fixed() for _, spoken in spoken_sentences(text))
+    await voice.prewarm(phrases, SAMPLE_RATE)
+    return voice
+
+
+async def _open_record(stack: AsyncExitStack, settings: Settings) -> _Record:
+    """The record, up to date: what was spooled is written, and calls that a killed bot left open are closed."""
+    url = settings.resolved_database_url()
+    await asyncio.to_thread(upgrade, url)
+    engine = make_engine(url)
+    store = CallStore(engine)
+    stack.push_async_callback(store.close)
+    promises = PromiseSink(store)
+    journal = CallJournal(promises, Spool(settings.var / "spool"))
+    await journal.start()
+    stack.push_async_callback(journal.stop)
+    await journal.replayed()
+    await close_cut_calls(store)
+    return _Record(engine, promises, journal, RecordReader(journal, store))
+
+
+def _open_floor(stack: AsyncExitStack, store: DeskStore) -> AgentFloor:
+    contacts = ContactWriter(store)
+    contacts.start()
+    stack.push_async_callback(contacts.stop)
+    floor = AgentFloor(contacts)
+    stack.push_async_callback(floor.stop)
+    return floor
+
+
+def _browser_calls(
+    settings: Settings, calls: Calls, record: _Record, ice: IceServers, headsets: Headsets
+) -> BrowserCalls:
+    offer_loopback_candidates(_is_loopback(settings.host))
+    webrtc = WebRtcSettings(ice_servers=ice.fresh, sample_rate=SAMPLE_RATE, headsets=headsets.get)
+    return BrowserCalls(
+        calls,
+        _LiveEvents(record.journal),
+        partial(accept, settings=webrtc),
+        rehearsal=settings.rehearsal,
+    )
+
+
+async def _serve_line(
+    stack: AsyncExitStack, line: AsteriskLine, bot: _Bot, store: CallbackStore, policy: CallbackPolicy
+) -> None:
+    """Take calls, ring back whom a call was promised, and whom nobody could take."""
+    line.room = bot.calls.capacity_left
+    dialer = CallbackDialer(store, policy, line, room=bot.calls.capacity_left)
+    stack.push_async_callback(dialer.stop)
+    bot.record.promises.on_promise = bot.callbacks.on_new = dialer.wake
+    bot.callbacks.on_cancelled = dialer.abort
+    missed = MissedCallWatch(line, bot.callbacks)
+    stack.push_async_callback(missed.stop)
+    await line.start()
+    dialer.start()
+    missed.start()
 
 
 async def _recall(engine: AsyncEngine, ledger: CallLedger) -> None:
@@ -244,11 +341,6 @@ async def _recall(engine: AsyncEngine, ledger: CallLedger) -> None:
         await recall(engine, ledger, datetime.now(UTC))
     except StoreError as err:
         log.error("calls of the last days not counted", code=err.code)
-
-
-async def _open_transcriber(settings: Settings) -> WhisperTranscriber:
-    found = await asyncio.to_thread(find_whisper, settings.whisper_model)
-    return await WhisperTranscriber.load(found.path, workers=settings.decoders, queue=settings.decode_queue)
 
 
 def _oidc(settings: Settings) -> OidcProvider | None:
