@@ -104,7 +104,15 @@ async def test_it_loads_without_a_word(plain: Alone) -> None:
 
 
 @pytest.mark.parametrize(
-    "context", ["from-trunk", "decroche-inbound", "decroche-rescue", "decroche-busy", "decroche-fallback", "decroche-nobody"]
+    "context",
+    [
+        "from-trunk",
+        "decroche-inbound",
+        "decroche-rescue",
+        "decroche-busy",
+        "decroche-fallback",
+        "decroche-nobody",
+    ],
 )
 async def test_the_dialplan_has_its_contexts(plain: Alone, context: str) -> None:
     shown = await plain.console(f"dialplan show {context}")
