@@ -398,14 +398,16 @@ KEPT = (
     "xon_level",
     "xoff_level",
 )
-ALMOST = {"queue_length": 2}
-"""Asterisk plays on while the messages come."""
+ALMOST = {"queue_length": 25}
+"""Asterisk plays on while the messages come: half a second of it on a busy machine."""
+TICKED = ("MEDIA_MARK_PROCESSED", "MEDIA_XON")
+"""What comes with a tick of Asterisk's, before or after the answer to a command that was sent meanwhile."""
 
 
-def in_order(events: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Those whose order is fixed, and the XONs, which come with Asterisk's next tick whatever else is going on."""
-    xon = [event for event in events if event["event"] == "MEDIA_XON"]
-    return [event for event in events if event["event"] != "MEDIA_XON"], xon
+def in_order(events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Answers to commands, marks, XONs: each kind in its order, which is fixed within the kind only."""
+    answers = [event for event in events if event["event"] not in TICKED]
+    return [answers, *([event for event in events if event["event"] == kind] for kind in TICKED)]
 
 
 @pytest.mark.parametrize(
@@ -420,10 +422,8 @@ async def test_the_simulated_asterisk_answers_as_the_real_one(line: Line, script
     await script(party)
     await party.answers(len(simulated.events) + 1)
     await asyncio.sleep(0.3)
-    real, ours_xon = in_order(party.events[1:])  # after MEDIA_START
-    expected, theirs_xon = in_order(simulated.events)
-    assert len(ours_xon) == len(theirs_xon)
-    for ours, theirs in zip(expected, real, strict=True):
+    real, expected = in_order(party.events[1:]), in_order(simulated.events)  # after MEDIA_START
+    for ours, theirs in zip(sum(expected, []), sum(real, []), strict=True):
         for name in KEPT:
             if name in ALMOST and name in theirs:
                 assert abs(ours[name] - theirs[name]) <= ALMOST[name], (ours, theirs)
