@@ -113,6 +113,12 @@ class Line:
             await self.ari.add_channel(bridge, channel)
         return bridge
 
+    async def is_up(self, channel: str) -> None:
+        """Return when Asterisk has it in hand: its socket is open a moment before that."""
+        async with asyncio.timeout(WITHIN_S):
+            while (leg := await self.ari.channel(channel)) is None or leg.state != "Up":  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
     async def is_gone(self, channel: str) -> None:
         """Return when it has ended."""
         async with asyncio.timeout(WITHIN_S):
@@ -419,6 +425,7 @@ async def test_the_simulated_asterisk_answers_as_the_real_one(line: Line, script
     await script(simulated)  # type: ignore[arg-type]
     for _ in range(100):
         simulated.events += simulated.channel.tick()[1]
+    await line.is_up(leg)
     await script(party)
     await party.answers(len(simulated.events) + 1)
     await asyncio.sleep(0.3)
