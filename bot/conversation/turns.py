@@ -162,6 +162,10 @@ class TurnTaker:
         self._state = _State.PAUSED
         return [Decode(self._seq)]
 
+    def awaits(self, seq: int) -> bool:
+        """Whether the reading of state ``seq`` is still of use: nothing was said since."""
+        return seq == self._seq and self._state is _State.PAUSED
+
     def recognised(
         self,
         now: int,
@@ -177,7 +181,7 @@ class TurnTaker:
         ``complete``: a whole answer of the kind expected. ``understood``: a request that the dialogue is sure of as
         it stands. ``backchannel``: "mm-hm", "d'accord", a hesitation: something that does not ask for the floor.
         """
-        if seq != self._seq or self._state is not _State.PAUSED:
+        if not self.awaits(seq):
             return []
         self._recognition, self._complete, self._backchannel = recognition, complete, backchannel
         self._understood = understood
@@ -198,7 +202,7 @@ class TurnTaker:
 
     def recognition_failed(self, now: int, seq: int) -> list[Act]:
         """The recogniser failed on state ``seq``: when the pause is one, the turn cannot be read."""
-        if seq != self._seq or self._state is not _State.PAUSED:
+        if not self.awaits(seq):
             return []
         if self._voiced:
             self._go_on()

@@ -233,6 +233,8 @@ class Listener(FrameProcessor):
                 await self._carry_out(acts)
                 self._on_unheard(err.code)
             return
+        if not self._taker.awaits(seq):
+            return  # the caller went on: nobody needs to know what the dialogue makes of it
         self._last_decode_ms = round((time.monotonic() - began) * 1000)
         complete = bool(recognition.text) and await asyncio.to_thread(
             self._interpreter.is_complete, recognition
