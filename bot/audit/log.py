@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, select
@@ -54,7 +54,7 @@ def sealed(
     """The line that follows ``last``."""
     seq, previous = (last.seq + 1, last.digest) if last else (1, FIRST)
     line = Line(seq, at, who, site, act, packet, field, reason, previous, "")
-    return Line(**{**asdict(line), "digest": _digest(line)})
+    return replace(line, digest=_digest(line))
 
 
 def broken_at(lines: Iterable[Line]) -> int | None:

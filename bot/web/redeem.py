@@ -11,6 +11,7 @@ import hmac
 import io
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -159,7 +160,7 @@ def audit_router(audit: AuditLog, access: Access) -> APIRouter:
     return router
 
 
-_COLUMNS = ("seq", "at", "who", "site", "act", "packet", "field", "reason", "previous", "digest")
+_COLUMNS = tuple(field.name for field in fields(Line))
 
 
 def as_csv(lines: Sequence[Line]) -> str:
@@ -174,4 +175,4 @@ def as_csv(lines: Sequence[Line]) -> str:
 
 
 def _json(line: Line) -> dict[str, Any]:
-    return {name: getattr(line, name) for name in _COLUMNS} | {"at": line.at.isoformat()}
+    return asdict(line) | {"at": line.at.isoformat()}
