@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fractions
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,13 +13,14 @@ import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame, AudioResampler
+from av import AudioResampler
 from loguru import logger
 from pipecat.frames.frames import EndFrame, TTSAudioRawFrame
 from pipecat.pipeline.worker import PipelineWorker
 from pipecat.workers.runner import WorkerRunner
 
 from media.webrtc.loopback import offer_loopback_candidates
+from tests.peers import ToneTrack
 from tests.pipes import RATE, Ear, listening_worker, tone
 
 
@@ -31,30 +31,6 @@ def loopback_candidates() -> Iterator[None]:
     offer_loopback_candidates(True)
     yield
     offer_loopback_candidates(False)
-
-
-class ToneTrack(MediaStreamTrack):
-    """A caller's microphone: a tone of ``hertz``, in real time, 20 ms a frame; silence where ``hertz`` is 0."""
-
-    kind = "audio"
-
-    def __init__(self, hertz: float) -> None:
-        super().__init__()
-        self.hertz = hertz
-        self._sent = 0
-        self._began: float | None = None
-
-    async def recv(self) -> AudioFrame:
-        if self.readyState != "live":
-            raise MediaStreamError
-        self._began = self._began or time.monotonic()
-        await asyncio.sleep(max(0.0, self._began + self._sent / RATE - time.monotonic()))
-        at = (self._sent + np.arange(320)) / RATE
-        pcm = (8000 * np.sin(2 * np.pi * self.hertz * at)).astype(np.int16)
-        frame = AudioFrame.from_ndarray(pcm[None, :], layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = RATE, self._sent, fractions.Fraction(1, RATE)
-        self._sent += 320
-        return frame
 
 
 class Caller:
